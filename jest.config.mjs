@@ -1,0 +1,8 @@
+// Tests run as compiled, so what is tested is what is shipped: the same JavaScript, the same worker threads.
+export default {
+  testEnvironment: 'node',
+  roots: ['<rootDir>/dist/test'],
+  testMatch: ['**/*.spec.js'],
+  transform: {},
+  testTimeout: 60_000,
+};

@@ -1,0 +1,136 @@
+// Finds things by what people call them: a key by its hash, a project, an environment or a flow by slug or id.
+// In memory, because every request asks it.
+import type { AccessEvent } from '../src/domain/access.events.js';
+import type { ApiKey } from '../src/domain/access.js';
+import { idInStream, type DomainEvent } from '../src/domain/events.js';
+import { archived, type EnvironmentEntry } from '../src/domain/project.js';
+import type { ProjectEvent } from '../src/domain/project.events.js';
+import type { Recorded } from '../src/domain/recorded.js';
+import { Refused } from '../src/domain/refused.js';
+import { allFlows, evolveFlow, type Flow } from './flows.js';
+import type { Rows } from './projection.js';
+import { allProjects, evolveProject, type Project } from './projects.js';
+import { allWorkspaces, evolveWorkspace, type Workspace } from './workspaces.js';
+
+export interface KnownKey {
+  readonly key: ApiKey;
+  readonly workspaceId: string;
+}
+
+export class Directory {
+  private readonly workspaces = new Map<string, Workspace>();
+  private readonly projects = new Map<string, Project>();
+  private readonly flows = new Map<string, Flow>();
+  private readonly keysByHash = new Map<string, KnownKey>();
+  /** Project id to its flows by slug. */
+  private readonly flowsBySlug = new Map<string, Map<string, Flow>>();
+
+  keyByHash(hash: string): KnownKey | undefined {
+    return this.keysByHash.get(hash);
+  }
+
+  /** By id, for naming the actor of an old event; a key that no longer works is not found. */
+  keyById(workspaceId: string, keyId: string): ApiKey | undefined {
+    return this.workspaces.get(workspaceId)?.state.keys.get(keyId);
+  }
+
+  workspace(id: string): Workspace | undefined {
+    return this.workspaces.get(id);
+  }
+
+  workspaceBySlug(slug: string): Workspace | undefined {
+    return [...this.workspaces.values()].find((workspace) => workspace.state.slug === slug);
+  }
+
+  projectsOf(workspaceId: string): Project[] {
+    return [...this.projects.values()].filter((project) => project.workspaceId === workspaceId);
+  }
+
+  /** Throws `project-not-found`. What belongs to another workspace does not exist for this one. */
+  project(workspaceId: string, reference: string): Project {
+    const byId = this.projects.get(reference);
+    const found =
+      byId ?? [...this.projects.values()].find((project) => matches(project, workspaceId, reference));
+    if (found?.workspaceId === workspaceId) return found;
+    throw new Refused('project-not-found', `There is no project ${quoted(reference)}.`);
+  }
+
+  /** By id, slug or former slug. Archived environments are found too. Throws `environment-not-found`. */
+  environment(project: Project, reference: string): EnvironmentEntry {
+    const { slugs, environments } = project.state;
+    const found = environments.get(slugs.get(reference) ?? reference);
+    if (found !== undefined) return found;
+    throw new Refused('environment-not-found', `There is no environment ${quoted(reference)}.`);
+  }
+
+  /** As `environment`, and throws `environment-archived`. */
+  openEnvironment(project: Project, reference: string): EnvironmentEntry {
+    const found = this.environment(project, reference);
+    if (found.archived) throw archived(found);
+    return found;
+  }
+
+  findFlow(project: Project, reference: string): Flow | undefined {
+    const bySlug = this.flowsBySlug.get(project.id)?.get(reference);
+    if (bySlug !== undefined) return bySlug;
+    const byId = this.flows.get(reference);
+    return byId?.projectId === project.id ? byId : undefined;
+  }
+
+  /** By slug or id. Throws `flow-not-found`. */
+  flow(project: Project, reference: string): Flow {
+    const found = this.findFlow(project, reference);
+    if (found !== undefined) return found;
+    throw new Refused('flow-not-found', `There is no flow ${quoted(reference)}.`);
+  }
+
+  flowById(id: string): Flow | undefined {
+    return this.flows.get(id);
+  }
+
+  takeAccess(event: AccessEvent, recorded: Recorded): void {
+    const id = idInStream(recorded.stream);
+    const revoked = event.type === 'ApiKeyRevoked' && this.keyById(id, event.keyId);
+    if (revoked) this.keysByHash.delete(revoked.hash);
+    this.keep(evolveWorkspace(this.workspaces.get(id), event, recorded));
+  }
+
+  takeProject(event: ProjectEvent, recorded: Recorded): void {
+    const id = idInStream(recorded.stream);
+    this.projects.set(id, evolveProject(this.projects.get(id), event, recorded));
+  }
+
+  takeFlow(event: DomainEvent, recorded: Recorded): void {
+    const flow = evolveFlow(this.flows.get(idInStream(recorded.stream)), event, recorded);
+    if (flow !== undefined && event.type === 'FlowCreated') this.keepFlow(flow);
+  }
+
+  /** Begins again from the rows that an earlier run left. */
+  load(rows: Rows): void {
+    for (const workspace of allWorkspaces(rows)) this.keep(workspace);
+    for (const project of allProjects(rows)) this.projects.set(project.id, project);
+    for (const flow of allFlows(rows)) this.keepFlow(flow);
+  }
+
+  private keep(workspace: Workspace): void {
+    this.workspaces.set(workspace.id, workspace);
+    for (const key of workspace.state.keys.values()) {
+      this.keysByHash.set(key.hash, { key, workspaceId: workspace.id });
+    }
+  }
+
+  private keepFlow(flow: Flow): void {
+    this.flows.set(flow.id, flow);
+    const bySlug = this.flowsBySlug.get(flow.projectId);
+    if (bySlug === undefined) this.flowsBySlug.set(flow.projectId, new Map([[flow.slug, flow]]));
+    else bySlug.set(flow.slug, flow);
+  }
+}
+
+function matches(project: Project, workspaceId: string, slug: string): boolean {
+  return project.workspaceId === workspaceId && project.state.slug === slug;
+}
+
+function quoted(text: string): string {
+  return JSON.stringify(text);
+}

@@ -1,0 +1,114 @@
+// Flows: what a flow is called and which version is its latest. Listed from a table; found by slug or id in memory.
+import { idInStream } from '../src/domain/events.js';
+import type { DomainEvent } from '../src/domain/events.js';
+import type { FlowKind } from '../src/domain/flow.events.js';
+import type { Recorded } from '../src/domain/recorded.js';
+import type { Projection, Rows } from './projection.js';
+
+export interface Flow {
+  readonly id: string;
+  readonly projectId: string;
+  readonly slug: string;
+  name: string;
+  readonly kind: FlowKind;
+  readonly createdAt: string;
+  archivedAt: string | null;
+  /** The highest-numbered version, draft or not; null before the first. */
+  latestId: string | null;
+  latestNumber: number;
+}
+
+interface Row {
+  readonly id: string;
+  readonly project_id: string;
+  readonly slug: string;
+  readonly name: string;
+  readonly kind: FlowKind;
+  readonly created_at: string;
+  readonly archived_at: string | null;
+  readonly latest_id: string | null;
+  readonly latest_number: number;
+}
+
+/** The flow after an event of its stream; undefined for an event that does not begin or change a flow's row. */
+export function evolveFlow(
+  known: Flow | undefined,
+  event: DomainEvent,
+  recorded: Recorded,
+): Flow | undefined {
+  if (event.type === 'FlowCreated') {
+    const { slug, name, kind } = event;
+    return {
+      id: idInStream(recorded.stream),
+      projectId: recorded.meta.project ?? '',
+      ...{ slug, name, kind, createdAt: recorded.meta.time, archivedAt: null, latestId: null, latestNumber: 0 },
+    };
+  }
+  if (known === undefined) return undefined;
+  if (event.type === 'FlowRenamed') known.name = event.name;
+  else if (event.type === 'FlowArchived') known.archivedAt = recorded.meta.time;
+  else if (event.type === 'VersionDrafted') {
+    known.latestId = event.versionId;
+    known.latestNumber = event.number;
+  }
+  return known;
+}
+
+export interface FlowFilter {
+  readonly kind?: FlowKind;
+  readonly archived: boolean;
+  /** Flows after this slug. */
+  readonly after: string;
+  readonly limit: number;
+}
+
+/** Ids of the flows of a project, in the order of their slugs. */
+export function flowIdsBySlug(rows: Rows, projectId: string, filter: FlowFilter): string[] {
+  const found = rows.all<{ id: string }>(
+    `SELECT id FROM flows WHERE project_id = ? AND slug > ? AND (archived_at IS NOT NULL) = ?
+     AND (? IS NULL OR kind = ?) ORDER BY slug LIMIT ?`,
+    ...[projectId, filter.after, filter.archived ? 1 : 0, filter.kind ?? null, filter.kind ?? null, filter.limit],
+  );
+  return found.map(({ id }) => id);
+}
+
+export function* allFlows(rows: Rows): IterableIterator<Flow> {
+  for (const row of rows.iterate<Row>('SELECT * FROM flows')) {
+    yield {
+      id: row.id,
+      projectId: row.project_id,
+      slug: row.slug,
+      name: row.name,
+      kind: row.kind,
+      createdAt: row.created_at,
+      archivedAt: row.archived_at,
+      latestId: row.latest_id,
+      latestNumber: row.latest_number,
+    };
+  }
+}
+
+export const flows: Projection = {
+  name: 'flows',
+  version: 1,
+  schema: `CREATE TABLE flows (id TEXT PRIMARY KEY, project_id TEXT NOT NULL, slug TEXT NOT NULL,
+      name TEXT NOT NULL, kind TEXT NOT NULL, created_at TEXT NOT NULL, archived_at TEXT, latest_id TEXT,
+      latest_number INTEGER NOT NULL DEFAULT 0) STRICT, WITHOUT ROWID;
+    CREATE UNIQUE INDEX flows_by_slug ON flows (project_id, slug)`,
+  on: {
+    FlowCreated: (tables, { slug, name, kind }, { stream, meta }) =>
+      tables.run(
+        'INSERT INTO flows (id, project_id, slug, name, kind, created_at) VALUES (?, ?, ?, ?, ?, ?)',
+        ...[idInStream(stream), meta.project, slug, name, kind, meta.time],
+      ),
+    FlowRenamed: (tables, { name }, { stream }) =>
+      tables.run('UPDATE flows SET name = ? WHERE id = ?', name, idInStream(stream)),
+    FlowArchived: (tables, _, { stream, meta }) =>
+      tables.run('UPDATE flows SET archived_at = ? WHERE id = ?', meta.time, idInStream(stream)),
+    VersionDrafted: (tables, { versionId, number }, { stream }) =>
+      tables.run(
+        'UPDATE flows SET latest_id = ?, latest_number = ? WHERE id = ?',
+        ...[versionId, number, idInStream(stream)],
+      ),
+  },
+};

@@ -1,0 +1,34 @@
+// The shape of a view that is kept in tables: its schema and one small write per event it cares about. Views are
+// disposable: never migrated, only rebuilt from the log. Rows and checkpoint are committed together by the
+// runner, so a fold need not try to be idempotent.
+import type { DomainEvent } from '../src/domain/events.js';
+import type { Recorded } from '../src/domain/recorded.js';
+
+export type Value = string | number | bigint | null;
+
+/** Reading rows; statements are prepared once per text. */
+export interface Rows {
+  get<Row>(sql: string, ...values: Value[]): Row | undefined;
+  all<Row>(sql: string, ...values: Value[]): Row[];
+  iterate<Row>(sql: string, ...values: Value[]): IterableIterator<Row>;
+}
+
+export interface Tables extends Rows {
+  run(sql: string, ...values: Value[]): void;
+}
+
+type EventOf<Type extends DomainEvent['type']> = Extract<DomainEvent, { readonly type: Type }>;
+
+export interface Projection {
+  readonly name: string;
+  /** Raise it whenever the schema or a fold changes: the views are then rebuilt from the start. */
+  readonly version: number;
+  readonly schema: string;
+  readonly on: {
+    readonly [Type in DomainEvent['type']]?: (
+      tables: Tables,
+      event: EventOf<Type>,
+      recorded: Recorded,
+    ) => void;
+  };
+}

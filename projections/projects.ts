@@ -1,0 +1,120 @@
+// Projects with their environments: what GET /projects and GET /environments show, counts and releases aside.
+import { fold } from '../src/domain/decider.js';
+import { idInStream } from '../src/domain/events.js';
+import { project, type ProjectState } from '../src/domain/project.js';
+import type { ProjectEvent } from '../src/domain/project.events.js';
+import type { Recorded } from '../src/domain/recorded.js';
+import type { Projection, Rows, Tables } from './projection.js';
+
+export interface Project {
+  readonly id: string;
+  readonly workspaceId: string;
+  readonly createdAt: string;
+  revision: number;
+  position: bigint;
+  readonly state: ProjectState;
+  /** When each environment came and, while it is archived, went. */
+  readonly environmentTimes: Map<string, { readonly createdAt: string; readonly archivedAt: string | null }>;
+}
+
+interface Row {
+  readonly id: string;
+  readonly workspace_id: string;
+  readonly created_at: string;
+  readonly revision: number;
+  readonly position: number;
+  readonly state: string;
+}
+
+/** Takes one event into a project, which begins with its first one. */
+export function evolveProject(known: Project | undefined, event: ProjectEvent, recorded: Recorded): Project {
+  const evolved = known ?? begin(recorded);
+  fold(project, [event], evolved.state);
+  evolved.revision = recorded.revision;
+  evolved.position = recorded.position;
+  const times = evolved.environmentTimes;
+  const { time } = recorded.meta;
+  if (event.type === 'EnvironmentCreated') {
+    times.set(event.environmentId, { createdAt: time, archivedAt: null });
+  } else if (event.type === 'EnvironmentArchived' || event.type === 'EnvironmentRestored') {
+    const createdAt = times.get(event.environmentId)?.createdAt ?? time;
+    const archivedAt = event.type === 'EnvironmentArchived' ? time : null;
+    times.set(event.environmentId, { createdAt, archivedAt });
+  }
+  return evolved;
+}
+
+export function allProjects(rows: Rows): Project[] {
+  return rows.all<Row>('SELECT * FROM projects ORDER BY created_at, id').map(fromRow);
+}
+
+export const projects: Projection = {
+  name: 'projects',
+  version: 1,
+  schema: `CREATE TABLE projects (id TEXT PRIMARY KEY, workspace_id TEXT NOT NULL, created_at TEXT NOT NULL,
+    revision INTEGER NOT NULL, position INTEGER NOT NULL, state TEXT NOT NULL) STRICT`,
+  on: {
+    ProjectCreated: take,
+    ProjectRenamed: take,
+    ResolutionPolicySet: take,
+    EnvironmentCreated: take,
+    EnvironmentRenamed: take,
+    EnvironmentDescribed: take,
+    EnvironmentArchived: take,
+    EnvironmentRestored: take,
+    DefaultEnvironmentSet: take,
+  },
+};
+
+function take(tables: Tables, event: ProjectEvent, recorded: Recorded): void {
+  const row = tables.get<Row>('SELECT * FROM projects WHERE id = ?', idInStream(recorded.stream));
+  const { id, workspaceId, createdAt, revision, position, state, environmentTimes } = evolveProject(
+    row && fromRow(row),
+    event,
+    recorded,
+  );
+  const { environments, slugs, ...plain } = state;
+  const json = JSON.stringify({
+    ...plain,
+    environments: [...environments],
+    slugs: [...slugs],
+    environmentTimes: [...environmentTimes],
+  });
+  tables.run(
+    `INSERT OR REPLACE INTO projects (id, workspace_id, created_at, revision, position, state)
+     VALUES (?, ?, ?, ?, ?, ?)`,
+    ...[id, workspaceId, createdAt, revision, position, json],
+  );
+}
+
+function begin(recorded: Recorded): Project {
+  return {
+    id: idInStream(recorded.stream),
+    workspaceId: recorded.meta.workspace,
+    createdAt: recorded.meta.time,
+    revision: -1,
+    position: 0n,
+    state: project.initial(),
+    environmentTimes: new Map(),
+  };
+}
+
+function fromRow(row: Row): Project {
+  const { environments, slugs, environmentTimes, ...plain } = JSON.parse(row.state) as Omit<
+    ProjectState,
+    'environments' | 'slugs'
+  > & {
+    environments: [string, never][];
+    slugs: [string, string][];
+    environmentTimes: [string, never][];
+  };
+  return {
+    id: row.id,
+    workspaceId: row.workspace_id,
+    createdAt: row.created_at,
+    revision: row.revision,
+    position: BigInt(row.position),
+    state: { ...plain, environments: new Map(environments), slugs: new Map(slugs) },
+    environmentTimes: new Map(environmentTimes),
+  };
+}

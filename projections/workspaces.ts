@@ -1,0 +1,61 @@
+// Workspaces and the API keys that work in them.
+import { access, type AccessState, type ApiKey } from '../src/domain/access.js';
+import type { AccessEvent } from '../src/domain/access.events.js';
+import { fold } from '../src/domain/decider.js';
+import { idInStream } from '../src/domain/events.js';
+import type { Recorded } from '../src/domain/recorded.js';
+import type { Projection, Rows, Tables } from './projection.js';
+
+export interface Workspace {
+  readonly id: string;
+  revision: number;
+  readonly state: AccessState;
+}
+
+interface Row {
+  readonly id: string;
+  readonly revision: number;
+  readonly slug: string;
+  readonly name: string;
+  readonly keys: string;
+}
+
+/** Takes one event into a workspace, which begins with its first one. */
+export function evolveWorkspace(
+  workspace: Workspace | undefined,
+  event: AccessEvent,
+  recorded: Recorded,
+): Workspace {
+  const evolved = workspace ?? { id: idInStream(recorded.stream), revision: -1, state: access.initial() };
+  fold(access, [event], evolved.state);
+  evolved.revision = recorded.revision;
+  return evolved;
+}
+
+export function allWorkspaces(rows: Rows): Workspace[] {
+  return rows.all<Row>('SELECT * FROM workspaces').map(fromRow);
+}
+
+export const workspaces: Projection = {
+  name: 'workspaces',
+  version: 1,
+  schema: `CREATE TABLE workspaces (id TEXT PRIMARY KEY, revision INTEGER NOT NULL, slug TEXT NOT NULL,
+    name TEXT NOT NULL, keys TEXT NOT NULL) STRICT`,
+  on: { WorkspaceCreated: take, ApiKeyIssued: take, ApiKeyRevoked: take },
+};
+
+function take(tables: Tables, event: AccessEvent, recorded: Recorded): void {
+  const id = idInStream(recorded.stream);
+  const row = tables.get<Row>('SELECT * FROM workspaces WHERE id = ?', id);
+  const { revision, state } = evolveWorkspace(row && fromRow(row), event, recorded);
+  const keys = JSON.stringify([...state.keys.values()]);
+  tables.run(
+    'INSERT OR REPLACE INTO workspaces (id, revision, slug, name, keys) VALUES (?, ?, ?, ?, ?)',
+    ...[id, revision, state.slug, state.name, keys],
+  );
+}
+
+function fromRow({ id, revision, slug, name, keys }: Row): Workspace {
+  const byId = (JSON.parse(keys) as ApiKey[]).map((key): [string, ApiKey] => [key.id, key]);
+  return { id, revision, state: { exists: true, slug, name, keys: new Map(byId) } };
+}

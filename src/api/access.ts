@@ -1,0 +1,80 @@
+// Who is calling, and in which project: settled before a request reaches its route. Everything but health, the API
+// document and its pages needs a key, and a key acts in its own workspace alone.
+import { hash } from 'node:crypto';
+import { createParamDecorator, type ExecutionContext } from '@nestjs/common';
+import type { FastifyInstance, FastifyRequest } from 'fastify';
+import type { InProject } from '../commands/project-stream.js';
+import { isId, isSlug } from '../domain/naming.js';
+import type { LogFollower } from '../read/log-follower.js';
+import type { Project } from '../../projections/projects.js';
+import { Problem } from './problem.js';
+
+/** The caller and the project that a request is about. */
+export interface Scope {
+  readonly caller: InProject;
+  readonly project: Project;
+}
+
+declare module 'fastify' {
+  interface FastifyRequest {
+    scope?: Scope;
+  }
+}
+
+const OPEN_PATHS = [/^\/health(\/|$)/, /^\/docs(\/|$)/, /^\/openapi\.json$/];
+const BEARER = /^Bearer +([\x21-\x7e]{1,512}) *$/i;
+const USER_AGENT_CHARACTERS_MAX = 256;
+const DEFAULT_PROJECT = 'default';
+
+export function guardAccess(instance: FastifyInstance, follower: LogFollower): void {
+  instance.addHook('onRequest', (request, _reply, done) => {
+    try {
+      if (!isOpen(request.url)) request.scope = scopeOf(request, follower);
+      done();
+    } catch (error) {
+      done(error as Error);
+    }
+  });
+}
+
+/** The scope of the request, in a controller. */
+export const InScope = createParamDecorator((_: unknown, context: ExecutionContext): Scope => {
+  return scopeIn(context.switchToHttp().getRequest<FastifyRequest>());
+});
+
+export function scopeIn(request: FastifyRequest): Scope {
+  if (request.scope === undefined) throw new Error('Broken promise: a guarded route has a scope');
+  return request.scope;
+}
+
+function isOpen(url: string): boolean {
+  const path = url.split('?', 1)[0] ?? '';
+  return OPEN_PATHS.some((open) => open.test(path));
+}
+
+function scopeOf(request: FastifyRequest, { live: { directory } }: LogFollower): Scope {
+  const key = BEARER.exec(request.headers.authorization ?? '')?.[1];
+  // The hash is looked up, not the key: how long that takes says nothing about any key.
+  const known = key === undefined ? undefined : directory.keyByHash(hash('sha256', key, 'hex'));
+  if (known === undefined) {
+    throw new Problem('unauthorized', 'Send a valid key as Authorization: Bearer <key>.');
+  }
+  const project = directory.project(known.workspaceId, projectReference(request));
+  const userAgent = request.headers['user-agent']?.slice(0, USER_AGENT_CHARACTERS_MAX);
+  const caller: InProject = {
+    actor: { type: 'api-key', id: known.key.id },
+    workspaceId: known.workspaceId,
+    projectId: project.id,
+    requestId: request.id,
+    ip: request.ip,
+    ...(userAgent === undefined ? {} : { userAgent }),
+  };
+  return { caller, project };
+}
+
+function projectReference(request: FastifyRequest): string {
+  const { project } = request.params as { readonly project?: string };
+  if (project === undefined) return DEFAULT_PROJECT;
+  if (isSlug(project) || isId(project)) return project;
+  throw new Problem('invalid-reference', 'A project is named by its slug or id.');
+}

@@ -1,0 +1,239 @@
+// Environments over HTTP: parse, dispatch, answer. No rule lives here.
+import { Body, Controller, Get, HttpCode, Param, Patch, Post, Put, Query, Req, Res } from '@nestjs/common';
+import { CommandBus } from '@nestjs/cqrs';
+import { ApiResponse, ApiTags } from '@nestjs/swagger';
+import { IsBoolean, IsDefined, IsOptional, Matches, ValidateIf } from 'class-validator';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { ArchiveEnvironment, ChangeEnvironment, RestoreEnvironment } from '../commands/change-environment.js';
+import { CreateEnvironment } from '../commands/create-environment.js';
+import { SetDefault } from '../commands/set-default.js';
+import { isEnvironmentSlug, slugFrom } from '../domain/naming.js';
+import { LogFollower } from '../read/log-follower.js';
+import { InScope, type Scope } from './access.js';
+import { ActiveAnswer, DiffAnswer, EnvironmentAnswer, ProjectAnswer } from './answers.js';
+import { presentDiff } from './diff.js';
+import { answerOnce, releaseTag } from './headers.js';
+import { fromCursor, ID_CURSOR, page, PageQuery } from './paging.js';
+import { presentActive, presentEnvironment, presentProject } from './present.js';
+import { Problem } from './problem.js';
+import { Commands, Paged, Reads, WithPosition } from './documented.js';
+import {
+  IsComment,
+  IsEnvironmentSlug,
+  IsName,
+  IsQueryBoolean,
+  IsReference,
+  ReferencePipe,
+} from './validation.js';
+
+const COLOR = /^#[0-9a-f]{6}$/i;
+const COLOR_EXPECTED = { message: 'color must be # and six hexadecimal digits' };
+
+export class CreateEnvironmentBody {
+  @IsName()
+  name: string;
+
+  /** Derived from the name unless given. */
+  @IsOptional()
+  @IsEnvironmentSlug()
+  slug?: string;
+
+  @IsOptional()
+  @IsComment()
+  description?: string | null;
+
+  /** `#rrggbb`, for people. */
+  @IsOptional()
+  @Matches(COLOR, COLOR_EXPECTED)
+  color?: string | null;
+
+  /** Makes it the default environment of the project. */
+  @IsOptional()
+  @IsBoolean()
+  default?: boolean;
+}
+
+/** What is left out stays as it is. A new name brings a new slug unless one is given. */
+export class ChangeEnvironmentBody {
+  @ValidateIf((body: ChangeEnvironmentBody) => body.name !== undefined)
+  @IsName()
+  name?: string;
+
+  /** The slug that it had goes on working until another environment takes it. */
+  @ValidateIf((body: ChangeEnvironmentBody) => body.slug !== undefined)
+  @IsEnvironmentSlug()
+  slug?: string;
+
+  @IsOptional()
+  @IsComment()
+  description?: string | null;
+
+  @IsOptional()
+  @Matches(COLOR, COLOR_EXPECTED)
+  color?: string | null;
+}
+
+export class SetDefaultBody {
+  /** Slug or id; null for no default environment. */
+  @IsDefined()
+  @ValidateIf((body: SetDefaultBody) => body.environment !== null)
+  @IsReference()
+  environment: string | null;
+}
+
+export class DiffQuery {
+  @IsReference()
+  sourceEnvironment: string;
+
+  @IsReference()
+  targetEnvironment: string;
+
+  /** Lists the flows that are the same in both, too. */
+  @IsOptional()
+  @IsQueryBoolean()
+  includeUnchanged: boolean = false;
+}
+
+export class EnvironmentsQuery extends PageQuery {
+  /** Lists the archived environments instead. */
+  @IsOptional()
+  @IsQueryBoolean()
+  archived: boolean = false;
+}
+
+@ApiTags('environments')
+@Controller(['api/v1/environments', 'api/v1/projects/:project/environments'])
+export class EnvironmentsController {
+  constructor(
+    private readonly commands: CommandBus,
+    private readonly follower: LogFollower,
+  ) {}
+
+  /** A new environment, empty, at release 0. */
+  @Post()
+  @Commands('environment-exists')
+  @WithPosition(EnvironmentAnswer, 201)
+  async create(@InScope() scope: Scope, @Body() body: CreateEnvironmentBody) {
+    const name = body.name.normalize('NFC');
+    const slug = body.slug ?? slugOf(name);
+    const { description = null, color = null, default: makeDefault = false } = body;
+    const { environmentId, position } = await this.commands.execute(
+      new CreateEnvironment(scope.caller, { name, slug, description, color, makeDefault }),
+    );
+    return { ...this.present(scope, environmentId), position: String(position) };
+  }
+
+  /** Oldest first. */
+  @Get()
+  @Reads()
+  @Paged(EnvironmentAnswer)
+  list(@InScope() { project }: Scope, @Query() { limit, cursor, archived }: EnvironmentsQuery) {
+    const after = fromCursor(cursor, ID_CURSOR) ?? '';
+    const rest = [...project.state.environments.values()].filter(
+      (environment) => environment.archived === archived && environment.id > after,
+    );
+    const shown = rest.map((environment) => presentEnvironment(this.follower.live, project, environment));
+    return page(shown, limit, ({ id }) => id);
+  }
+
+  /** What promoting the source to the target would change. */
+  @Get('diff')
+  @Reads('environment-not-found')
+  diff(@InScope() { project }: Scope, @Query() query: DiffQuery): DiffAnswer {
+    const { live } = this.follower;
+    const source = live.directory.environment(project, query.sourceEnvironment);
+    const target = live.directory.environment(project, query.targetEnvironment);
+    return presentDiff(live, source, target, query.includeUnchanged);
+  }
+
+  /** Sets the environment that resolves for callers who name none, or clears it. */
+  @Put('default')
+  @Commands('environment-not-found', 'environment-archived')
+  @WithPosition(ProjectAnswer)
+  async setDefault(@InScope() { caller, project }: Scope, @Body() { environment }: SetDefaultBody) {
+    const { directory } = this.follower.live;
+    const id = environment === null ? null : directory.environment(project, environment).id;
+    const { position } = await this.commands.execute(new SetDefault(caller, id));
+    return { ...presentProject(project), position: String(position) };
+  }
+
+  /** `ETag` is the newest release, for `If-Match`. */
+  @Get(':environment')
+  @Reads('environment-not-found')
+  get(
+    @InScope() scope: Scope,
+    @Param('environment', ReferencePipe) reference: string,
+    @Res({ passthrough: true }) reply: FastifyReply,
+  ): EnvironmentAnswer {
+    const { id } = this.follower.live.directory.environment(scope.project, reference);
+    const answer = this.present(scope, id);
+    void reply.header('etag', releaseTag(answer.release));
+    return answer;
+  }
+
+  @Patch(':environment')
+  @Commands('environment-not-found', 'environment-archived', 'environment-exists')
+  @WithPosition(EnvironmentAnswer)
+  async change(
+    @InScope() scope: Scope,
+    @Param('environment', ReferencePipe) reference: string,
+    @Body() body: ChangeEnvironmentBody,
+  ) {
+    const { id, name: nameNow } = this.follower.live.directory.environment(scope.project, reference);
+    const name = body.name?.normalize('NFC');
+    const slug = body.slug ?? (name === undefined || name === nameNow ? undefined : slugOf(name));
+    const request = { ...body, ...(name !== undefined && { name }), ...(slug !== undefined && { slug }) };
+    const { position } = await this.commands.execute(new ChangeEnvironment(scope.caller, id, request));
+    return { ...this.present(scope, id), position: String(position) };
+  }
+
+  /** Hides it and stops it resolving. Its history stays readable. */
+  @Post(':environment/archive')
+  @HttpCode(200)
+  @Commands('environment-not-found', 'environment-is-default')
+  @WithPosition(EnvironmentAnswer)
+  async archive(@InScope() scope: Scope, @Param('environment', ReferencePipe) reference: string) {
+    const { id } = this.follower.live.directory.environment(scope.project, reference);
+    const { position } = await this.commands.execute(new ArchiveEnvironment(scope.caller, id));
+    return { ...this.present(scope, id), position: String(position) };
+  }
+
+  @Post(':environment/restore')
+  @HttpCode(200)
+  @Commands('environment-not-found')
+  @WithPosition(EnvironmentAnswer)
+  async restore(@InScope() scope: Scope, @Param('environment', ReferencePipe) reference: string) {
+    const { id } = this.follower.live.directory.environment(scope.project, reference);
+    const { position } = await this.commands.execute(new RestoreEnvironment(scope.caller, id));
+    return { ...this.present(scope, id), position: String(position) };
+  }
+
+  /** Every flow that is active here, by slug. 304 when `If-None-Match` names the newest release. */
+  @Get(':environment/active')
+  @Reads('environment-not-found')
+  @ApiResponse({ status: 200, type: ActiveAnswer })
+  @ApiResponse({ status: 304, description: 'The caller has this answer already.' })
+  active(
+    @InScope() { project }: Scope,
+    @Param('environment', ReferencePipe) reference: string,
+    @Req() request: FastifyRequest,
+    @Res({ passthrough: true }) reply: FastifyReply,
+  ): ActiveAnswer | undefined {
+    const { live } = this.follower;
+    const environment = live.directory.environment(project, reference);
+    const { release } = live.activeVersions.environment(environment.id).state;
+    return answerOnce(request, reply, releaseTag(release), () => presentActive(live, environment));
+  }
+
+  private present({ project }: Scope, environmentId: string): EnvironmentAnswer {
+    const { live } = this.follower;
+    return presentEnvironment(live, project, live.directory.environment(project, environmentId));
+  }
+}
+
+function slugOf(name: string): string {
+  const slug = slugFrom(name);
+  if (isEnvironmentSlug(slug)) return slug;
+  const detail = `no slug can be derived from the name${slug === '' ? '' : `: ${slug} is taken`}; give one`;
+  throw new Problem('invalid-body', 'A slug is needed; see errors.', [{ pointer: '/slug', detail }]);
+}

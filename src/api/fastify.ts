@@ -1,0 +1,152 @@
+// The HTTP server under Nest: its limits and timeouts, how bodies and queries are read, and that whatever
+// goes wrong below the controllers, down to a request that is not HTTP, ends as a problem with a request id.
+import { STATUS_CODES } from 'node:http';
+import type { Duplex } from 'node:stream';
+import { FastifyAdapter } from '@nestjs/platform-fastify';
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { v7 as uuidv7 } from 'uuid';
+import { noRoute, sendProblem, type ProblemLog } from './problem.filter.js';
+import { Problem, problemBody, problemHeaders } from './problem.js';
+import { parseStrictJson } from './strict-json.js';
+
+export const limits = {
+  bodyBytes: 1_048_576,
+  headerBytes: 16_384,
+  pathPartCharacters: 128,
+  /** Headers that are not complete by then are cut off, and so is a connection that never sends any. */
+  headersMs: 12_000,
+  /** How often the two limits on slow requests are checked, so headers are cut off within 15 s. */
+  checkMs: 3_000,
+  requestMs: 30_000,
+  keepAliveMs: 72_000,
+  /** A connection on which nothing moves either way. Event streams send a comment more often than that. */
+  silenceMs: 120_000,
+} as const;
+
+export function createAdapter(options: { readonly log: ProblemLog }): FastifyAdapter {
+  return new HttpAdapter(options.log);
+}
+
+/** Nest would set its own body parsers and handlers while the application starts; here they are set once. */
+class HttpAdapter extends FastifyAdapter {
+  private draining = false;
+
+  constructor(log: ProblemLog) {
+    super(serverOptions(log));
+    const instance = this.getInstance<FastifyInstance>();
+    readJsonOnly(instance);
+    instance.addHook('onRequest', (request, reply, done) => {
+      // On the raw response, so that an answer that is streamed past Fastify has it too.
+      reply.raw.setHeader('x-request-id', request.id);
+      done(this.draining ? new Problem('shutting-down', 'Send the request to another server.') : undefined);
+    });
+    instance.setErrorHandler((error, request, reply) => sendProblem(reply, error, request.id, log));
+    instance.setNotFoundHandler((request, reply) => sendProblem(reply, noRoute(request), request.id, log));
+  }
+
+  override registerParserMiddleware(): void {}
+
+  override setErrorHandler() {
+    return this.instance;
+  }
+
+  override setNotFoundHandler() {
+    return this.instance;
+  }
+
+  override beforeClose(): void {
+    super.beforeClose();
+    this.draining = true;
+  }
+}
+
+function serverOptions(log: ProblemLog) {
+  return {
+    logger: false,
+    bodyLimit: limits.bodyBytes,
+    requestTimeout: limits.requestMs,
+    keepAliveTimeout: limits.keepAliveMs,
+    connectionTimeout: limits.silenceMs,
+    // Fastify would answer in words of its own.
+    return503OnClosing: false,
+    http: {
+      maxHeaderSize: limits.headerBytes,
+      headersTimeout: limits.headersMs,
+      connectionsCheckingInterval: limits.checkMs,
+    },
+    routerOptions: { maxParamLength: limits.pathPartCharacters },
+    genReqId: (request: { headers: Record<string, string | string[] | undefined> }) =>
+      requestId(request.headers['x-request-id']),
+    frameworkErrors: (error: Error, request: FastifyRequest, reply: FastifyReply) =>
+      sendProblem(reply, error, request.id, log),
+    clientErrorHandler: answerOnSocket,
+  };
+}
+
+const REQUEST_ID = /^[A-Za-z0-9._~-]{1,128}$/;
+
+/** The caller's id when it can safely stand in headers and logs, else a new one. */
+function requestId(sent: string | string[] | undefined): string {
+  return typeof sent === 'string' && REQUEST_ID.test(sent) ? sent : uuidv7();
+}
+
+function readJsonOnly(instance: FastifyInstance): void {
+  const read = (
+    request: FastifyRequest,
+    body: Buffer,
+    done: (error: Error | null, body?: unknown) => void,
+  ) => {
+    try {
+      done(null, readBody(request, body));
+    } catch (error) {
+      done(error as Error);
+    }
+  };
+  instance.removeAllContentTypeParsers();
+  instance.addContentTypeParser('application/json', { parseAs: 'buffer' }, read);
+  instance.addContentTypeParser(/^application\/[\w.!#$&^-]+\+json(?:;|$)/, { parseAs: 'buffer' }, read);
+}
+
+function readBody(request: FastifyRequest, body: Buffer): unknown {
+  const encoding = request.headers['content-encoding'];
+  if (encoding !== undefined && encoding !== 'identity') {
+    throw new Problem('unsupported-media-type', 'Send the body without a Content-Encoding.');
+  }
+  return parseStrictJson(body);
+}
+
+/** What Node refuses before there is a request: Fastify and Nest never see it. */
+function answerOnSocket(error: Error & { code?: string }, socket: Duplex): void {
+  if (error.code === 'ECONNRESET' || socket.destroyed) {
+    return;
+  }
+  if (socket.writable) {
+    socket.write(rawAnswer(socketProblem(error.code)));
+  }
+  socket.destroy(error);
+}
+
+function socketProblem(code: string | undefined): Problem {
+  switch (code) {
+    case 'ERR_HTTP_REQUEST_TIMEOUT':
+      return new Problem('request-timeout', 'The request was not complete in time.');
+    case 'HPE_HEADER_OVERFLOW':
+      return new Problem('headers-too-large', `All headers together may have ${limits.headerBytes} bytes.`);
+    default:
+      return new Problem('invalid-header', 'The request is not valid HTTP.');
+  }
+}
+
+function rawAnswer(problem: Problem): string {
+  const id = uuidv7();
+  const body = JSON.stringify(problemBody(problem, id));
+  const headers = {
+    ...problemHeaders(problem),
+    'x-request-id': id,
+    'content-type': 'application/problem+json; charset=utf-8',
+    'content-length': Buffer.byteLength(body),
+    connection: 'close',
+  };
+  const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`);
+  return `HTTP/1.1 ${problem.status} ${STATUS_CODES[problem.status]}\r\n${lines.join('')}\r\n${body}`;
+}

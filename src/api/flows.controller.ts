@@ -1,0 +1,144 @@
+// Flows over HTTP.
+import { Body, Controller, Get, HttpCode, Param, Patch, Post, Query } from '@nestjs/common';
+import { CommandBus } from '@nestjs/cqrs';
+import { ApiProperty, ApiPropertyOptional, ApiTags } from '@nestjs/swagger';
+import { IsIn, IsOptional } from 'class-validator';
+import { ArchiveFlow, RenameFlow } from '../commands/change-flow.js';
+import { CreateFlow } from '../commands/create-flow.js';
+import { FLOW_KINDS, type Content, type FlowKind } from '../domain/flow.events.js';
+import { isSlug, slugFrom } from '../domain/naming.js';
+import { LogFollower } from '../read/log-follower.js';
+import { flowIdsBySlug } from '../../projections/flows.js';
+import { InScope, type Scope } from './access.js';
+import { FlowAnswer } from './answers.js';
+import { Commands, Paged, Reads, WithPosition } from './documented.js';
+import { fromCursor, page, PageQuery, SLUG_CURSOR } from './paging.js';
+import { presentFlow } from './present.js';
+import { Problem } from './problem.js';
+import { IsComment, IsContent, IsName, IsQueryBoolean, IsSlug, ReferencePipe } from './validation.js';
+
+const VIEWS_MS_MAX = 10_000;
+
+export class CreateFlowBody {
+  @IsName()
+  name: string;
+
+  /** Derived from the name unless given. It never changes: running code asks for it. */
+  @IsOptional()
+  @IsSlug()
+  slug?: string;
+
+  @IsOptional()
+  @IsIn(FLOW_KINDS)
+  @ApiProperty({ enum: FLOW_KINDS, default: 'flow', required: false })
+  kind?: FlowKind;
+
+  /** Makes version 1. */
+  @IsOptional()
+  @IsContent()
+  @ApiPropertyOptional({ type: 'object', additionalProperties: true })
+  content?: Content;
+
+  /** The comment of version 1. */
+  @IsOptional()
+  @IsComment()
+  comment?: string | null;
+}
+
+export class RenameFlowBody {
+  @IsName()
+  name: string;
+}
+
+export class FlowsQuery extends PageQuery {
+  @IsOptional()
+  @IsIn(FLOW_KINDS)
+  @ApiProperty({ enum: FLOW_KINDS, required: false })
+  kind?: FlowKind;
+
+  /** Lists the archived flows instead. */
+  @IsOptional()
+  @IsQueryBoolean()
+  archived: boolean = false;
+}
+
+@ApiTags('flows')
+@Controller(['api/v1/flows', 'api/v1/projects/:project/flows'])
+export class FlowsController {
+  constructor(
+    private readonly commands: CommandBus,
+    private readonly follower: LogFollower,
+  ) {}
+
+  @Post()
+  @Commands('flow-exists', 'content-too-large')
+  @WithPosition(FlowAnswer, 201)
+  async create(@InScope() { caller, project }: Scope, @Body() body: CreateFlowBody) {
+    const name = body.name.normalize('NFC');
+    const slug = body.slug ?? slugOf(name);
+    const { kind = 'flow', content = null, comment = null } = body;
+    const { flowId, position } = await this.commands.execute(
+      new CreateFlow(caller, { slug, name, kind, content, comment }),
+    );
+    const { live } = this.follower;
+    const flow = live.directory.flow(project, flowId);
+    return { ...presentFlow(live, project, flow), position: String(position) };
+  }
+
+  /** By slug. */
+  @Get()
+  @Reads()
+  @Paged(FlowAnswer)
+  async list(@InScope() { project }: Scope, @Query() query: FlowsQuery) {
+    const { live, views } = this.follower;
+    const after = fromCursor(query.cursor, SLUG_CURSOR) ?? '';
+    await views.progress.reached(live.progress.position, VIEWS_MS_MAX);
+    const ids = flowIdsBySlug(views.rows, project.id, { ...query, after, limit: query.limit + 1 });
+    const flows = ids.flatMap((id) => live.directory.flowById(id) ?? []);
+    const shown = flows.map((flow) => presentFlow(live, project, flow));
+    return page(shown, query.limit, ({ slug }) => slug);
+  }
+
+  @Get(':flow')
+  @Reads('flow-not-found')
+  get(@InScope() { project }: Scope, @Param('flow', ReferencePipe) reference: string): FlowAnswer {
+    const { live } = this.follower;
+    return presentFlow(live, project, live.directory.flow(project, reference));
+  }
+
+  /** Renames. The slug stays: running code asks for it. */
+  @Patch(':flow')
+  @Commands('flow-not-found', 'flow-archived')
+  @WithPosition(FlowAnswer)
+  async rename(
+    @InScope() { caller, project }: Scope,
+    @Param('flow', ReferencePipe) reference: string,
+    @Body() body: RenameFlowBody,
+  ) {
+    const { live } = this.follower;
+    const flow = live.directory.flow(project, reference);
+    const { position } = await this.commands.execute(
+      new RenameFlow(caller, flow.id, body.name.normalize('NFC')),
+    );
+    return { ...presentFlow(live, project, flow), position: String(position) };
+  }
+
+  /** Takes it off the list; it takes no new versions and no activations any more. */
+  @Post(':flow/archive')
+  @HttpCode(200)
+  @Commands('flow-not-found', 'flow-is-active')
+  @WithPosition(FlowAnswer)
+  async archive(@InScope() { caller, project }: Scope, @Param('flow', ReferencePipe) reference: string) {
+    const { live } = this.follower;
+    const flow = live.directory.flow(project, reference);
+    const { position } = await this.commands.execute(new ArchiveFlow(caller, flow.id));
+    return { ...presentFlow(live, project, flow), position: String(position) };
+  }
+}
+
+function slugOf(name: string): string {
+  const slug = slugFrom(name);
+  if (isSlug(slug)) return slug;
+  const errors = [{ pointer: '/slug', detail: 'no slug can be derived from the name; give one' }];
+  throw new Problem('invalid-body', 'A slug is needed; see errors.', errors);
+}

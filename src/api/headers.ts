@@ -1,0 +1,40 @@
+// The conditional headers: a release pinned by If-Match, and answers that the caller has already.
+import { createParamDecorator, type ExecutionContext } from '@nestjs/common';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { Problem } from './problem.js';
+
+const RELEASE_TAG = /^"(0|[1-9][0-9]{0,14})"$/;
+
+/** The release that `If-Match: "<release>"` pins; null when the header is missing or `*`. */
+export const PinnedRelease = createParamDecorator((_: unknown, context: ExecutionContext): number | null => {
+  const header = context.switchToHttp().getRequest<FastifyRequest>().headers['if-match'];
+  if (header === undefined || header.trim() === '*') return null;
+  const release = RELEASE_TAG.exec(header.trim())?.[1];
+  if (release !== undefined) return Number(release);
+  throw new Problem('invalid-header', 'If-Match takes one release number in double quotes, as ETag gave it.');
+});
+
+export function releaseTag(release: number): string {
+  return `"${release}"`;
+}
+
+/** Weak comparison, as RFC 9110 has it for If-None-Match. */
+export function hasAlready(request: FastifyRequest, tag: string): boolean {
+  const header = request.headers['if-none-match'];
+  if (header === undefined) return false;
+  if (header === tag || header === '*') return true;
+  return header.split(',').some((candidate) => candidate.trim().replace(/^W\//, '') === tag);
+}
+
+/** Sets the tag, and answers 304 without a body where the caller has this very answer. */
+export function answerOnce<Body>(
+  request: FastifyRequest,
+  reply: FastifyReply,
+  tag: string,
+  body: () => Body,
+): Body | undefined {
+  void reply.header('etag', tag).header('cache-control', 'private, no-cache');
+  if (!hasAlready(request, tag)) return body();
+  void reply.code(304);
+  return undefined;
+}

@@ -1,0 +1,142 @@
+// The API document, OpenAPI 3.1: made from the controllers, completed with what they cannot say, and shown at /docs.
+// It is made when first asked for, so that a start does not wait for it.
+import type { NestFastifyApplication } from '@nestjs/platform-fastify';
+import { DocumentBuilder, getSchemaPath, SwaggerModule, type OpenAPIObject } from '@nestjs/swagger';
+import { ResolvedAnswer } from './answers.js';
+import { problemResponse, problemsByStatus, READ_PROBLEMS } from './documented.js';
+import { problems } from './problem.js';
+import { RESOLVE_PATHS } from './resolve.route.js';
+
+type Json = Record<string, unknown>;
+
+const ABOUT = `Decides which version of a prompt, function, flow, agent or app runs in which environment, promotes
+whole environments after a diff, rolls one back in one call, and keeps every change as an event.
+
+A key goes into \`Authorization: Bearer <key>\`. Routes without a project act on the project \`default\`; each of them
+also exists below \`/api/v1/projects/{project}\`. Wherever a flow or an environment is named, slug and id both work.
+Errors are problem details (RFC 9457) with a stable \`code\`.`;
+
+export function serveOpenApi(app: NestFastifyApplication): void {
+  let document: OpenAPIObject | undefined;
+  SwaggerModule.setup('docs', app, () => (document ??= describe(app)), {
+    jsonDocumentUrl: 'openapi.json',
+    yamlDocumentUrl: 'docs/openapi.yaml',
+    customSiteTitle: 'Switchyard API',
+    swaggerOptions: { docExpansion: 'list', persistAuthorization: false },
+  });
+}
+
+export function describe(app: NestFastifyApplication): OpenAPIObject {
+  const config = new DocumentBuilder()
+    .setOpenAPIVersion('3.1.0')
+    .setTitle('Switchyard')
+    .setDescription(ABOUT)
+    .setVersion('1')
+    .addBearerAuth()
+    .addSecurityRequirements('bearer')
+    .build();
+  const document = SwaggerModule.createDocument(app, config, {
+    operationIdFactory: (controller, method) => `${controller.replace('Controller', '')}.${method}`,
+    extraModels: [ResolvedAnswer],
+  });
+  const schemas = (document.components ??= {}).schemas ?? {};
+  document.components.schemas = { ...schemas, Problem: PROBLEM } as typeof schemas;
+  for (const path of RESOLVE_PATHS) document.paths[openPath(path)] = { get: resolveOperation(path) } as never;
+  for (const [path, item] of Object.entries(document.paths)) completeOperations(path, item as Json);
+  return nullsAs31(document) as OpenAPIObject;
+}
+
+const PROBLEM: Json = {
+  type: 'object',
+  description: 'Problem details (RFC 9457).',
+  required: ['type', 'title', 'status', 'detail', 'code', 'requestId'],
+  properties: {
+    type: { type: 'string', format: 'uri-reference' },
+    title: { type: 'string' },
+    status: { type: 'integer' },
+    detail: { type: 'string' },
+    code: { type: 'string', enum: Object.keys(problems).sort() },
+    requestId: { type: 'string' },
+    outcome: { type: 'string', enum: ['unknown'] },
+    errors: {
+      type: 'array',
+      items: {
+        type: 'object',
+        required: ['pointer', 'detail'],
+        properties: { pointer: { type: 'string', format: 'json-pointer' }, detail: { type: 'string' } },
+      },
+    },
+  },
+};
+
+const MIN_POSITION: Json = {
+  name: 'minPosition',
+  in: 'query',
+  required: false,
+  description: 'Answer only once everything up to this position has been taken in.',
+  schema: { type: 'string', pattern: '^(0|[1-9][0-9]{0,18})$' },
+};
+
+const IF_MATCH: Json = {
+  name: 'If-Match',
+  in: 'header',
+  required: false,
+  description: 'The release of the environment that the caller has seen, as `ETag` gave it.',
+  schema: { type: 'string', pattern: '^("(0|[1-9][0-9]*)"|\\*)$' },
+};
+
+function resolveOperation(path: string): Json {
+  const references = [...path.matchAll(/:(\w+)/g)].map(([, name]) => ({
+    ...{ name, in: 'path', required: true, schema: { type: 'string' } },
+  }));
+  const named = (name: string, description: string) => ({
+    ...{ name, in: 'query', required: false, description, schema: { type: 'string' } },
+  });
+  const codes = [...READ_PROBLEMS, 'flow-not-found', 'version-not-found', 'not-active'] as const;
+  const refusals = problemsByStatus([...codes, 'environment-not-found', 'environment-archived']);
+  return {
+    operationId: 'Resolve.resolve',
+    summary: 'Which version of the flow runs.',
+    tags: ['flows'],
+    parameters: [
+      ...references,
+      named('environment', 'Slug or id. Left out: the default environment, else what the project says.'),
+      named('version', 'Id or number. It wins over an environment.'),
+    ],
+    responses: {
+      200: {
+        description: 'The version, with its content, and why it is this one. `ETag` names the answer.',
+        content: { 'application/json': { schema: { $ref: getSchemaPath(ResolvedAnswer) } } },
+      },
+      304: { description: 'The caller has this answer already.' },
+      ...Object.fromEntries([...refusals].map(([status, ofStatus]) => [status, problemResponse(ofStatus)])),
+    },
+    security: [{ bearer: [] }],
+  };
+}
+
+function completeOperations(path: string, item: Json): void {
+  for (const [method, operation] of Object.entries(item) as [string, Json][]) {
+    const parameters = (operation['parameters'] ??= []) as Json[];
+    if (method === 'get') parameters.push(MIN_POSITION);
+    if ('412' in (operation['responses'] as Json)) parameters.push(IF_MATCH);
+    if (path.includes('/projects/{project}/')) {
+      operation['operationId'] = `${String(operation['operationId'])}.inProject`;
+    }
+  }
+}
+
+function openPath(path: string): string {
+  return path.replace(/:(\w+)/g, '{$1}');
+}
+
+/** OpenAPI 3.1 has no `nullable`: a value that may be null says so by its type. */
+function nullsAs31(node: unknown): unknown {
+  if (Array.isArray(node)) return node.map(nullsAs31);
+  if (typeof node !== 'object' || node === null) return node;
+  const entries = Object.entries(node).map(([key, value]): [string, unknown] => [key, nullsAs31(value)]);
+  const { nullable, ...schema } = Object.fromEntries(entries);
+  if (nullable !== true) return nullable === undefined ? schema : { ...schema, ...(nullable === false ? {} : { nullable }) };
+  if (typeof schema['type'] === 'string') return { ...schema, type: [schema['type'], 'null'] };
+  return { anyOf: [schema, { type: 'null' }] };
+}

@@ -1,0 +1,140 @@
+// From views and facts to answers.
+import type { EnvironmentEvent, VersionRef } from '../domain/environment.events.js';
+import type { Actor, EventMetadata } from '../domain/events.js';
+import type { EnvironmentEntry } from '../domain/project.js';
+import type { LiveViews } from '../read/live-views.js';
+import type { MadeRelease } from '../read/release-log.js';
+import type { ReleaseAnswer as MadeByCommand } from '../commands/environment-stream.js';
+import type { Flow } from '../../projections/flows.js';
+import type { Project } from '../../projections/projects.js';
+import type { Version } from '../../projections/versions.js';
+import type {
+  ActiveAnswer,
+  ActorAnswer,
+  ChangeAnswer,
+  EnvironmentAnswer,
+  FlowAnswer,
+  ProjectAnswer,
+  ReleaseAnswer,
+  ReleaseKind,
+  ReleaseMadeAnswer,
+  VersionAnswer,
+} from './answers.js';
+
+const KINDS: Record<EnvironmentEvent['type'], ReleaseKind> = {
+  VersionActivated: 'activation',
+  VersionDeactivated: 'deactivation',
+  VersionsPromoted: 'promotion',
+  EnvironmentRolledBack: 'rollback',
+};
+
+export function presentProject({ id, state, createdAt }: Project): ProjectAnswer {
+  const { slug, name, withoutEnvironment, defaultEnvironment } = state;
+  const environment = defaultEnvironment === null ? undefined : state.environments.get(defaultEnvironment);
+  return { id, slug, name, defaultEnvironment: environment?.slug ?? null, withoutEnvironment, createdAt };
+}
+
+export function presentEnvironment(live: LiveViews, project: Project, entry: EnvironmentEntry): EnvironmentAnswer {
+  const { id, slug, name, description, color } = entry;
+  const { state } = live.activeVersions.environment(id);
+  const times = project.environmentTimes.get(id);
+  return {
+    ...{ id, slug, name, description, color },
+    isDefault: project.state.defaultEnvironment === id,
+    release: state.release,
+    activeCount: state.activeCount,
+    createdAt: times?.createdAt ?? project.createdAt,
+    archivedAt: times?.archivedAt ?? null,
+  };
+}
+
+export function presentFlow(live: LiveViews, project: Project, flow: Flow): FlowAnswer {
+  const { id, slug, name, kind, createdAt, archivedAt, latestId, latestNumber } = flow;
+  const activeVersions: Record<string, string> = {};
+  for (const environmentId of live.activeVersions.environmentsOf(id)) {
+    const environment = project.state.environments.get(environmentId);
+    const version = live.activeVersions.active(environmentId, id);
+    if (environment?.archived === false && version !== null) {
+      activeVersions[environment.slug] = version.versionId;
+    }
+  }
+  const latest = latestId === null ? null : latestNumber;
+  return { id, slug, name, kind, latest, latestVersionId: latestId, activeVersions, createdAt, archivedAt };
+}
+
+export function presentVersion(live: LiveViews, project: Project, version: Version): VersionAnswer {
+  const { id, flowId, number, state, digest, label, comment, forkedFrom, createdAt } = version;
+  return {
+    ...{ id, flowId, number, state, digest, label, comment, forkedFrom, createdAt },
+    actor: presentActor(live, project, version.actor),
+    content: JSON.parse(version.content) as Record<string, unknown>,
+  };
+}
+
+export function presentActor(live: LiveViews, project: Project, { type, id }: Actor): ActorAnswer {
+  const name = type === 'system' ? 'Switchyard' : live.directory.keyById(project.workspaceId, id)?.name;
+  return { type, id, name: name ?? null };
+}
+
+export function presentActive(live: LiveViews, environment: EnvironmentEntry): ActiveAnswer {
+  const { state } = live.activeVersions.environment(environment.id);
+  const items = [...state.flows].flatMap(([flowId, { version }]) => {
+    const flow = live.directory.flowById(flowId);
+    if (version === null || flow === undefined) return [];
+    return [{ flowId, slug: flow.slug, kind: flow.kind, ...presentRef(version) }];
+  });
+  return { environment: environment.slug, release: state.release, items: items.sort(bySlug) };
+}
+
+export function presentRef({ versionId, number, digest }: VersionRef) {
+  return { versionId, number, digest };
+}
+
+export function bySlug(a: { readonly slug: string }, b: { readonly slug: string }): number {
+  return a.slug < b.slug ? -1 : a.slug > b.slug ? 1 : 0;
+}
+
+export function presentMade(live: LiveViews, project: Project, made: MadeByCommand): ReleaseMadeAnswer {
+  const { environmentId, release, position, dryRun } = made;
+  if (release === null) return { changed: false, release: null, position: String(position), dryRun };
+  const shown = presentRelease(live, project, environmentId, release, dryRun ? null : position);
+  return { changed: true, release: shown, position: String(position), dryRun };
+}
+
+export function presentRelease(
+  live: LiveViews,
+  project: Project,
+  environmentId: string,
+  { event, meta }: { readonly event: EnvironmentEvent; readonly meta: EventMetadata },
+  position: MadeRelease['position'] | null,
+): ReleaseAnswer {
+  const slugOf = (id: string): string => project.state.environments.get(id)?.slug ?? id;
+  return {
+    number: event.release,
+    kind: KINDS[event.type],
+    environment: slugOf(environmentId),
+    createdAt: meta.time,
+    actor: presentActor(live, project, meta.actor),
+    comment: event.comment,
+    changes: event.changes.map((change) => presentChange(live, change)),
+    ...(event.type === 'VersionsPromoted' && {
+      source: { ...event.source, environment: slugOf(event.source.environmentId) },
+    }),
+    ...(event.type === 'EnvironmentRolledBack' && { restores: event.restores }),
+    position: position === null ? null : String(position),
+  };
+}
+
+function presentChange(live: LiveViews, { flowId, from, to }: EnvironmentEvent['changes'][number]): ChangeAnswer {
+  return {
+    flowId,
+    slug: live.directory.flowById(flowId)?.slug ?? flowId,
+    from: from?.versionId ?? null,
+    to: to?.versionId ?? null,
+    fromNumber: from?.number ?? null,
+    toNumber: to?.number ?? null,
+    fromDigest: from?.digest ?? null,
+    toDigest: to?.digest ?? null,
+  };
+}
+

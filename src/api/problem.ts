@@ -1,0 +1,203 @@
+// Every answer that is not a success: a closed list of codes, each with one status and one title (RFC 9457).
+// Whatever is thrown anywhere becomes one of them here, and nothing of the inside of the server goes with it.
+import { HttpException } from '@nestjs/common';
+import { ContentTooLarge } from '../commands/content.js';
+import { Refused, type FieldError, type RefusalCode } from '../domain/refused.js';
+import { NotCaughtUp } from '../read/progress.js';
+import { AppendTooLarge, OutcomeUnknown, StoreUnavailable } from '../store/event-store.js';
+import { MalformedJson, UnacceptableJson } from './strict-json.js';
+
+export type ProblemCode =
+  | RefusalCode
+  | 'body-too-large'
+  | 'content-too-large'
+  | 'headers-too-large'
+  | 'internal-error'
+  | 'invalid-body'
+  | 'invalid-header'
+  | 'invalid-query'
+  | 'invalid-reference'
+  | 'malformed-json'
+  | 'method-not-allowed'
+  | 'not-caught-up'
+  | 'not-found'
+  | 'outcome-unknown'
+  | 'request-timeout'
+  | 'shutting-down'
+  | 'store-unavailable'
+  | 'unauthorized'
+  | 'unsupported-media-type';
+
+export const problems: Readonly<Record<ProblemCode, { readonly status: number; readonly title: string }>> = {
+  'body-too-large': { status: 413, title: 'The body is too large' },
+  'concurrent-change': { status: 409, title: 'Somebody else changed this at the same time' },
+  'content-too-large': { status: 413, title: 'The content of a version is too large' },
+  'environment-archived': { status: 404, title: 'The environment is archived' },
+  'environment-exists': { status: 409, title: 'An environment of this name or slug exists' },
+  'environment-is-default': { status: 409, title: 'The environment is the default one' },
+  'environment-not-found': { status: 404, title: 'There is no such environment' },
+  'flow-archived': { status: 409, title: 'The flow is archived' },
+  'flow-exists': { status: 409, title: 'A flow of this slug exists' },
+  'flow-is-active': { status: 409, title: 'The flow is active in an environment' },
+  'flow-not-found': { status: 404, title: 'There is no such flow' },
+  'flows-not-active': { status: 422, title: 'Some of the flows are not active in the environment' },
+  'headers-too-large': { status: 431, title: 'The headers are too large' },
+  'internal-error': { status: 500, title: 'Something went wrong on the server' },
+  'invalid-body': { status: 422, title: 'The body is not what is expected' },
+  'invalid-header': { status: 400, title: 'A header is not what is expected' },
+  'invalid-query': { status: 400, title: 'The query is not what is expected' },
+  'invalid-reference': { status: 422, title: 'A reference is neither a slug nor an id' },
+  'malformed-json': { status: 400, title: 'The body is not JSON' },
+  'method-not-allowed': { status: 405, title: 'This path does not take that method' },
+  'no-prior-release': { status: 409, title: 'There is no release to go back to' },
+  'not-active': { status: 404, title: 'The flow is not active there' },
+  'not-caught-up': { status: 503, title: 'The answer is not up to date yet' },
+  'not-found': { status: 404, title: 'There is nothing at this path' },
+  'outcome-unknown': { status: 503, title: 'It is not known whether the change was made' },
+  'project-not-found': { status: 404, title: 'There is no such project' },
+  'release-moved': { status: 412, title: 'The release is no longer the one that was reviewed' },
+  'release-not-found': { status: 404, title: 'There is no such release' },
+  'release-too-large': { status: 413, title: 'The release is too large' },
+  'request-timeout': { status: 408, title: 'The request took too long to arrive' },
+  'same-environment': { status: 422, title: 'Source and target are the same environment' },
+  'shutting-down': { status: 503, title: 'The server is shutting down' },
+  'store-unavailable': { status: 503, title: 'The event store cannot be reached' },
+  unauthorized: { status: 401, title: 'A valid key is needed' },
+  'unknown-release': { status: 422, title: 'The release is not one of this environment' },
+  'unsupported-media-type': { status: 415, title: 'The body must be JSON' },
+  'version-locked': { status: 409, title: 'The version is locked' },
+  'version-not-found': { status: 404, title: 'There is no such version' },
+};
+
+export class Problem extends Error {
+  override readonly name = 'Problem';
+
+  constructor(
+    readonly code: ProblemCode,
+    readonly detail: string,
+    readonly errors: readonly FieldError[] = [],
+    readonly headers: Readonly<Record<string, string>> = {},
+  ) {
+    super(detail);
+  }
+
+  get status(): number {
+    return problems[this.code].status;
+  }
+}
+
+export interface ProblemBody {
+  readonly type: string;
+  readonly title: string;
+  readonly status: number;
+  readonly detail: string;
+  readonly code: ProblemCode;
+  readonly requestId: string;
+  readonly outcome?: 'unknown';
+  readonly errors?: readonly FieldError[];
+}
+
+export function problemBody(problem: Problem, requestId: string): ProblemBody {
+  const { status, title } = problems[problem.code];
+  return {
+    type: `/problems/${problem.code}`,
+    title,
+    status,
+    detail: problem.detail,
+    code: problem.code,
+    requestId,
+    ...(problem.code === 'outcome-unknown' && { outcome: 'unknown' }),
+    ...(problem.errors.length > 0 && { errors: problem.errors }),
+  };
+}
+
+export function problemHeaders(problem: Problem): Record<string, string> {
+  return {
+    ...(problem.status === 503 && { 'retry-after': '1' }),
+    ...(problem.status === 401 && { 'www-authenticate': 'Bearer' }),
+    ...problem.headers,
+  };
+}
+
+export function toProblem(error: unknown): Problem {
+  if (error instanceof Problem) {
+    return error;
+  }
+  if (error instanceof Refused) {
+    return new Problem(error.code, error.message, error.errors);
+  }
+  if (error instanceof MalformedJson) {
+    return new Problem('malformed-json', error.message, error.errors);
+  }
+  if (error instanceof UnacceptableJson) {
+    return new Problem('invalid-body', error.message, error.errors);
+  }
+  if (error instanceof ContentTooLarge) {
+    return new Problem('content-too-large', error.message, [{ pointer: '/content', detail: error.message }]);
+  }
+  if (error instanceof NotCaughtUp) {
+    return new Problem('not-caught-up', error.message);
+  }
+  return storeProblem(error) ?? frameworkProblem(error) ?? new Problem('internal-error', INTERNAL);
+}
+
+const INTERNAL = 'The server could not answer. Its log has the reason, under the id of this request.';
+
+function storeProblem(error: unknown): Problem | undefined {
+  if (error instanceof AppendTooLarge) {
+    const detail = `The change takes ${error.bytes} bytes; one change may take ${error.bytesMax}.`;
+    return new Problem('release-too-large', detail);
+  }
+  if (error instanceof OutcomeUnknown) {
+    return new Problem(
+      'outcome-unknown',
+      'The change may or may not have been made. Read what it would have changed before sending it again.',
+    );
+  }
+  if (error instanceof StoreUnavailable) {
+    return new Problem('store-unavailable', 'Nothing was changed. Try again in a moment.');
+  }
+  return undefined;
+}
+
+const BY_FASTIFY_CODE = new Map<string, readonly [ProblemCode, string]>([
+  ['FST_ERR_BAD_URL', ['invalid-reference', 'The path is not a valid URL: its percent-encoding is broken.']],
+  ['FST_ERR_MAX_PARAM_LENGTH', ['invalid-reference', 'A part of the path is too long for a slug or an id.']],
+  ['FST_ERR_NOT_FOUND', ['not-found', 'There is no such route.']],
+  ['FST_ERR_CTP_BODY_TOO_LARGE', ['body-too-large', 'A body may have 1,048,576 bytes.']],
+  ['FST_ERR_CTP_EMPTY_JSON_BODY', ['malformed-json', 'The body is empty.']],
+  ['FST_ERR_CTP_INVALID_JSON_BODY', ['malformed-json', 'The body is not JSON.']],
+  ['FST_ERR_CTP_INVALID_CONTENT_LENGTH', ['invalid-header', 'Content-Length is not the length of the body.']],
+  ['FST_ERR_CTP_INVALID_MEDIA_TYPE', ['unsupported-media-type', 'Send the body as application/json.']],
+  // The client went away, or was cut off, before its body was complete: nobody may be left to read this.
+  ['ECONNRESET', ['request-timeout', 'The request ended before its body was complete.']],
+]);
+
+const BY_STATUS = new Map<number, readonly [ProblemCode, string]>([
+  [400, ['invalid-query', 'The request is not what is expected.']],
+  [401, ['unauthorized', 'Send a valid key as Authorization: Bearer <key>.']],
+  [404, ['not-found', 'There is no such route.']],
+  [405, ['method-not-allowed', 'This path does not take that method.']],
+  [408, ['request-timeout', 'The request took too long to arrive.']],
+  [413, ['body-too-large', 'A body may have 1,048,576 bytes.']],
+  [415, ['unsupported-media-type', 'Send the body as application/json.']],
+  [422, ['invalid-body', 'The body is not what is expected.']],
+  [431, ['headers-too-large', 'All headers together may have 16,384 bytes.']],
+]);
+
+/** The words are ours: a framework's message may quote what the caller sent, or name a file. */
+function frameworkProblem(error: unknown): Problem | undefined {
+  if (!(error instanceof Error)) {
+    return undefined;
+  }
+  if (error instanceof HttpException) {
+    return ofEntry(BY_STATUS.get(error.getStatus()));
+  }
+  return 'code' in error && 'statusCode' in error
+    ? ofEntry(BY_FASTIFY_CODE.get(String(error.code)))
+    : undefined;
+}
+
+function ofEntry(entry: readonly [ProblemCode, string] | undefined): Problem | undefined {
+  return entry && new Problem(...entry);
+}

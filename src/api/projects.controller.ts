@@ -1,0 +1,65 @@
+// Projects over HTTP.
+import { Body, Controller, Get, Param, Patch, Query } from '@nestjs/common';
+import { CommandBus } from '@nestjs/cqrs';
+import { ApiProperty, ApiTags } from '@nestjs/swagger';
+import { IsIn, IsOptional } from 'class-validator';
+import { ChangeProject } from '../commands/set-default.js';
+import type { WithoutEnvironment } from '../domain/project.events.js';
+import { LogFollower } from '../read/log-follower.js';
+import { InScope, type Scope } from './access.js';
+import { ProjectAnswer } from './answers.js';
+import { fromCursor, ID_CURSOR, page, PageQuery } from './paging.js';
+import { presentProject } from './present.js';
+import { Commands, Paged, Reads, WithPosition } from './documented.js';
+import { IsName, ReferencePipe } from './validation.js';
+
+export class ChangeProjectBody {
+  @IsOptional()
+  @IsName()
+  name?: string;
+
+  /** What resolves for callers who name no environment while there is no default one. */
+  @IsOptional()
+  @IsIn(['first-active', 'latest'])
+  @ApiProperty({ enum: ['first-active', 'latest'], required: false })
+  withoutEnvironment?: WithoutEnvironment;
+}
+
+@ApiTags('projects')
+@Controller('api/v1/projects')
+export class ProjectsController {
+  constructor(
+    private readonly commands: CommandBus,
+    private readonly follower: LogFollower,
+  ) {}
+
+  /** The projects of the workspace, oldest first. */
+  @Get()
+  @Reads()
+  @Paged(ProjectAnswer)
+  list(@InScope() { caller }: Scope, @Query() query: PageQuery) {
+    const after = fromCursor(query.cursor, ID_CURSOR) ?? '';
+    const projects = this.follower.live.directory.projectsOf(caller.workspaceId);
+    const rest = projects.filter(({ id }) => id > after).map(presentProject);
+    return page(rest, query.limit, ({ id }) => id);
+  }
+
+  @Get(':project')
+  @Reads()
+  get(@InScope() { project }: Scope, @Param('project', ReferencePipe) _: string): ProjectAnswer {
+    return presentProject(project);
+  }
+
+  /** Renames, or sets what resolves without an environment. What is left out stays as it is. */
+  @Patch(':project')
+  @Commands()
+  @WithPosition(ProjectAnswer)
+  async change(
+    @InScope() { caller, project }: Scope,
+    @Param('project', ReferencePipe) _: string,
+    @Body() body: ChangeProjectBody,
+  ) {
+    const { position } = await this.commands.execute(new ChangeProject(caller, { ...body }));
+    return { ...presentProject(project), position: String(position) };
+  }
+}

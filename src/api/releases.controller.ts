@@ -1,0 +1,212 @@
+// Releases over HTTP: promotion, rollback, and the numbered history of an environment.
+import { Body, Controller, Get, HttpCode, Param, Post, Query, Req, Res } from '@nestjs/common';
+import { CommandBus } from '@nestjs/cqrs';
+import { ApiResponse, ApiTags } from '@nestjs/swagger';
+import { ArrayMaxSize, ArrayNotEmpty, IsArray, IsBoolean, IsInt, IsOptional, Min } from 'class-validator';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { Promote } from '../commands/promote.js';
+import { Rollback } from '../commands/rollback.js';
+import { Refused } from '../domain/refused.js';
+import type { EnvironmentEntry } from '../domain/project.js';
+import { LogFollower } from '../read/log-follower.js';
+import { ReleaseLog } from '../read/release-log.js';
+import type { Project } from '../../projections/projects.js';
+import { InScope, type Scope } from './access.js';
+import { ReleaseAnswer, ReleaseMadeAnswer } from './answers.js';
+import { answerOnce, PinnedRelease, releaseTag } from './headers.js';
+import { fromCursor, NUMBER_CURSOR, PageQuery, toCursor } from './paging.js';
+import { presentMade, presentRelease } from './present.js';
+import { Commands, Paged, Reads } from './documented.js';
+import { IsComment, IsReference, NumberPipe, ReferencePipe } from './validation.js';
+
+const FLOWS_MAX = 20_000;
+
+export class PromoteBody {
+  @IsReference()
+  sourceEnvironment: string;
+
+  @IsReference()
+  targetEnvironment: string;
+
+  /** Ids or slugs. Left out: every flow active in the source. */
+  @IsOptional()
+  @IsArray()
+  @ArrayNotEmpty()
+  @ArrayMaxSize(FLOWS_MAX)
+  @IsReference({ each: true })
+  flowIds?: string[];
+
+  @IsOptional()
+  @IsComment()
+  comment?: string | null;
+
+  /** Deactivates in the target what is not active in the source. */
+  @IsOptional()
+  @IsBoolean()
+  prune?: boolean;
+
+  /** Answers what would happen, and does nothing. */
+  @IsOptional()
+  @IsBoolean()
+  dryRun?: boolean;
+
+  /** The release of the source that was reviewed. */
+  @IsOptional()
+  @IsInt()
+  @Min(0)
+  expectedSourceRelease?: number;
+
+  /** The release of the target that was reviewed. */
+  @IsOptional()
+  @IsInt()
+  @Min(0)
+  expectedTargetRelease?: number;
+}
+
+export class RollbackBody {
+  /** Any release of the environment, later ones too; 0 is the empty environment. Left out: the prior release. */
+  @IsOptional()
+  @IsInt()
+  @Min(0)
+  toRelease?: number;
+
+  /** Ids or slugs. Without `toRelease`, each flow goes back to the version that it had before its current one. */
+  @IsOptional()
+  @IsArray()
+  @ArrayNotEmpty()
+  @ArrayMaxSize(FLOWS_MAX)
+  @IsReference({ each: true })
+  flowIds?: string[];
+
+  @IsOptional()
+  @IsComment()
+  comment?: string | null;
+
+  /** Answers what would happen, and does nothing. */
+  @IsOptional()
+  @IsBoolean()
+  dryRun?: boolean;
+}
+
+@ApiTags('releases')
+@Controller(['api/v1/environments', 'api/v1/projects/:project/environments'])
+export class ReleasesController {
+  constructor(
+    private readonly commands: CommandBus,
+    private readonly follower: LogFollower,
+    private readonly releases: ReleaseLog,
+  ) {}
+
+  /** Brings the versions of the source to the target, in one release, all or nothing. */
+  @Post('promote')
+  @HttpCode(200)
+  @Commands(
+    ...(['environment-not-found', 'environment-archived', 'same-environment', 'flows-not-active'] as const),
+    ...(['release-moved', 'release-too-large', 'invalid-header'] as const),
+  )
+  async promote(
+    @InScope() { caller, project }: Scope,
+    @Body() body: PromoteBody,
+    @PinnedRelease() pinned: number | null,
+  ): Promise<ReleaseMadeAnswer> {
+    const { live } = this.follower;
+    const made = await this.commands.execute(
+      new Promote(caller, {
+        sourceId: live.directory.openEnvironment(project, body.sourceEnvironment).id,
+        targetId: live.directory.openEnvironment(project, body.targetEnvironment).id,
+        flowIds: this.flowIds(project, body.flowIds),
+        prune: body.prune ?? false,
+        comment: body.comment ?? null,
+        dryRun: body.dryRun ?? false,
+        expectedSourceRelease: body.expectedSourceRelease ?? null,
+        expectedTargetRelease: agreed(body.expectedTargetRelease, pinned),
+      }),
+    );
+    return presentMade(live, project, made);
+  }
+
+  /** Puts an earlier release of this environment in effect. Other environments are not touched. */
+  @Post(':environment/rollback')
+  @HttpCode(200)
+  @Commands(
+    ...(['environment-not-found', 'environment-archived', 'no-prior-release', 'unknown-release'] as const),
+    ...(['flows-not-active', 'release-moved', 'release-too-large', 'invalid-header'] as const),
+  )
+  async rollback(
+    @InScope() { caller, project }: Scope,
+    @Param('environment', ReferencePipe) reference: string,
+    @Body() body: RollbackBody,
+    @PinnedRelease() pinned: number | null,
+  ): Promise<ReleaseMadeAnswer> {
+    const { live } = this.follower;
+    const { id } = live.directory.openEnvironment(project, reference);
+    const made = await this.commands.execute(
+      new Rollback(caller, id, {
+        toRelease: body.toRelease ?? null,
+        flowIds: this.flowIds(project, body.flowIds),
+        comment: body.comment ?? null,
+        dryRun: body.dryRun ?? false,
+        expectedRelease: pinned,
+      }),
+    );
+    return presentMade(live, project, made);
+  }
+
+  /** Newest first. A page of very large releases holds fewer of them than asked for. */
+  @Get(':environment/releases')
+  @Reads('environment-not-found')
+  @Paged(ReleaseAnswer)
+  async list(
+    @InScope() { project }: Scope,
+    @Param('environment', ReferencePipe) reference: string,
+    @Query() { limit, cursor }: PageQuery,
+  ) {
+    const environment = this.follower.live.directory.environment(project, reference);
+    const below = Number(fromCursor(cursor, NUMBER_CURSOR) ?? Number.MAX_SAFE_INTEGER);
+    const made = await this.releases.page(environment.id, below, limit);
+    const items = made.map((release) => this.present(project, environment, release));
+    const oldest = items.at(-1)?.number ?? 1;
+    return { items, nextCursor: oldest > 1 ? toCursor(String(oldest)) : null };
+  }
+
+  /** A release never changes: 304 whenever the caller has it. */
+  @Get(':environment/releases/:number')
+  @Reads('environment-not-found', 'release-not-found')
+  @ApiResponse({ status: 200, type: ReleaseAnswer })
+  @ApiResponse({ status: 304, description: 'The caller has this answer already.' })
+  async get(
+    @InScope() { project }: Scope,
+    @Param('environment', ReferencePipe) reference: string,
+    @Param('number', NumberPipe) number: number,
+    @Req() request: FastifyRequest,
+    @Res({ passthrough: true }) reply: FastifyReply,
+  ): Promise<ReleaseAnswer | undefined> {
+    const environment = this.follower.live.directory.environment(project, reference);
+    const made = await this.releases.release(environment.id, number);
+    if (made === undefined) {
+      throw new Refused('release-not-found', `Environment ${environment.slug} has no release ${number}.`);
+    }
+    return answerOnce(request, reply, releaseTag(number), () => this.present(project, environment, made));
+  }
+
+  private present(
+    project: Project,
+    { id }: EnvironmentEntry,
+    made: Parameters<typeof presentRelease>[3] & { readonly position: bigint },
+  ): ReleaseAnswer {
+    return presentRelease(this.follower.live, project, id, made, made.position);
+  }
+
+  /** A reference that names no flow stays as it is: the refusal then names it as the caller did. */
+  private flowIds(project: Project, references: readonly string[] | undefined): string[] | null {
+    if (references === undefined) return null;
+    const { directory } = this.follower.live;
+    return references.map((reference) => directory.findFlow(project, reference)?.id ?? reference);
+  }
+}
+
+/** The release that the body and `If-Match` pin. Two different ones cannot both be the newest. */
+function agreed(expected: number | undefined, pinned: number | null): number | null {
+  if (expected === undefined || pinned === null || expected === pinned) return expected ?? pinned;
+  throw new Refused('release-moved', `expectedTargetRelease is ${expected}, but If-Match is ${pinned}.`);
+}

@@ -1,0 +1,152 @@
+// GET /flows/{flow}/resolve: which version runs. It is asked far more often than everything else together, so it is
+// registered on Fastify itself, answers from memory, and keeps the JSON of the versions asked for lately.
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { LRUCache } from 'lru-cache';
+import { isId, isSlug } from '../domain/naming.js';
+import { Refused } from '../domain/refused.js';
+import type { LogFollower } from '../read/log-follower.js';
+import type { VersionLog } from '../read/version-log.js';
+import type { Flow } from '../../projections/flows.js';
+import type { Project } from '../../projections/projects.js';
+import type { Resolved } from '../../projections/resolution.js';
+import { versionById, type Version } from '../../projections/versions.js';
+import { scopeIn } from './access.js';
+import { hasAlready } from './headers.js';
+import { presentVersion } from './present.js';
+import { Problem } from './problem.js';
+
+export const RESOLVE_PATHS = ['/api/v1/flows/:flow/resolve', '/api/v1/projects/:project/flows/:flow/resolve'];
+
+const TEXT_BYTES_MAX = 256 * 1024 * 1024;
+const VIEWS_MS_MAX = 10_000;
+
+/** A version as JSON text without its last brace, and what the tag and the resolution need of it. */
+interface VersionText {
+  readonly json: string;
+  readonly tag: string;
+  readonly position: string;
+}
+
+type Answer = Resolved & { readonly requestedEnvironment: string | undefined };
+
+export class ResolveRoute {
+  /** Locked versions only: those never change. */
+  private readonly texts = new LRUCache<string, VersionText>({
+    maxSize: TEXT_BYTES_MAX,
+    sizeCalculation: ({ json }) => json.length * 2 + 200,
+  });
+
+  constructor(
+    private readonly follower: LogFollower,
+    private readonly versions: VersionLog,
+  ) {}
+
+  register(instance: FastifyInstance): void {
+    for (const path of RESOLVE_PATHS) {
+      instance.get(path, (request, reply) => this.answer(request, reply));
+    }
+  }
+
+  private answer(request: FastifyRequest, reply: FastifyReply): FastifyReply | Promise<FastifyReply> {
+    const { project } = scopeIn(request);
+    const { environment, version } = queryOf(request.query as Query);
+    const flow = this.flow(project, (request.params as { readonly flow: string }).flow);
+    if (version !== undefined) return this.explicit(request, reply, { project, flow, version, environment });
+    const resolved = this.follower.live.resolution.resolve(project, flow, environment);
+    const answer = { ...resolved, requestedEnvironment: environment };
+    const text = this.texts.get(resolved.versionId);
+    if (text !== undefined) return this.send(request, reply, text, answer);
+    return this.readAndSend(request, reply, project, answer);
+  }
+
+  private async readAndSend(request: FastifyRequest, reply: FastifyReply, project: Project, answer: Answer) {
+    const { live, views } = this.follower;
+    await views.progress.reached(live.progress.position, VIEWS_MS_MAX);
+    const version = versionById(views.rows, answer.versionId);
+    if (version === undefined) throw new Error(`Broken promise: version ${answer.versionId} is in the rows`);
+    return this.send(request, reply, this.textOf(project, version), answer);
+  }
+
+  /** An explicit version wins over an environment; the environment asked for is told all the same. */
+  private async explicit(
+    request: FastifyRequest,
+    reply: FastifyReply,
+    asked: { project: Project; flow: Flow; version: string; environment: string | undefined },
+  ) {
+    const version = await this.versions.find(asked.flow.id, asked.version);
+    if (version === undefined) {
+      throw new Refused('version-not-found', `Flow ${asked.flow.slug} has no version ${asked.version}.`);
+    }
+    const answer: Answer = {
+      reason: 'version',
+      versionId: version.id,
+      environment: null,
+      requestedEnvironment: asked.environment,
+    };
+    return this.send(request, reply, this.textOf(asked.project, version), answer);
+  }
+
+  private textOf(project: Project, version: Version): VersionText {
+    const text = {
+      json: JSON.stringify(presentVersion(this.follower.live, project, version)).slice(0, -1),
+      tag: `${version.number}.${version.digest.slice(0, 16)}`,
+      position: String(version.position),
+    };
+    if (version.state === 'locked') this.texts.set(version.id, text);
+    return text;
+  }
+
+  private send(request: FastifyRequest, reply: FastifyReply, text: VersionText, answer: Answer): FastifyReply {
+    const { reason, environment } = answer;
+    const runs = environment && this.follower.live.activeVersions.environment(environment.id);
+    const position = runs?.position == null ? text.position : String(runs.position);
+    const tag = `"${text.tag}.${reason}.${environment?.slug ?? ''}.${position}"`;
+    void reply.header('etag', tag).header('cache-control', 'private, no-cache');
+    if (hasAlready(request, tag)) return reply.code(304).send();
+    const release = runs === null ? null : runs.state.release;
+    const slug = environment && environment.slug;
+    // References hold neither quotes nor backslashes, so they are JSON strings as they are.
+    const resolution =
+      `{"reason":"${reason}","requestedEnvironment":${quoted(answer.requestedEnvironment)},` +
+      `"environment":${quoted(slug)},"release":${release},"position":"${position}"}`;
+    return reply
+      .header('content-type', 'application/json; charset=utf-8')
+      .send(`${text.json},"resolution":${resolution}}`);
+  }
+
+  private flow(project: Project, reference: string): Flow {
+    const flow = this.follower.live.directory.findFlow(project, reference);
+    return flow ?? this.follower.live.directory.flow(project, checked('flow', reference));
+  }
+}
+
+interface Query {
+  readonly [name: string]: string | string[] | undefined;
+}
+
+function queryOf(query: Query): { environment: string | undefined; version: string | undefined } {
+  for (const name in query) {
+    if (name !== 'environment' && name !== 'version') throw unknownParameter(name, 'is not known here');
+    if (typeof query[name] !== 'string') throw unknownParameter(name, 'must be given once only');
+  }
+  const { environment, version } = query as Record<string, string | undefined>;
+  if (version !== undefined) checked('version', version);
+  if (environment !== undefined) checked('environment', environment);
+  return { environment, version };
+}
+
+function checked(name: string, reference: string): string {
+  if (isSlug(reference) || isId(reference)) return reference;
+  const errors = [{ pointer: `/${name}`, detail: 'must be a slug or an id' }];
+  throw new Problem('invalid-reference', 'A slug or an id is expected.', errors);
+}
+
+function unknownParameter(name: string, detail: string): Problem {
+  return new Problem('invalid-query', 'The query is not what is expected; see errors.', [
+    { pointer: `/${name}`, detail },
+  ]);
+}
+
+function quoted(text: string | null | undefined): string {
+  return text == null ? 'null' : `"${text}"`;
+}

@@ -1,0 +1,232 @@
+// Versions of a flow over HTTP: writing them, comparing them, and where they are active.
+import { Body, Controller, Delete, Get, HttpCode, Param, Patch, Post, Query } from '@nestjs/common';
+import { CommandBus } from '@nestjs/cqrs';
+import { ApiProperty, ApiPropertyOptional, ApiTags } from '@nestjs/swagger';
+import { IsOptional } from 'class-validator';
+import { ActivateVersion, DeactivateVersion } from '../commands/activate-version.js';
+import { DraftVersion, EditVersion, ForkVersion } from '../commands/write-version.js';
+import type { Content } from '../domain/flow.events.js';
+import { Refused } from '../domain/refused.js';
+import { LogFollower } from '../read/log-follower.js';
+import { VersionLog } from '../read/version-log.js';
+import type { Flow } from '../../projections/flows.js';
+import type { Version } from '../../projections/versions.js';
+import { InScope, type Scope } from './access.js';
+import { ReleaseMadeAnswer, VersionAnswer, VersionDiffAnswer } from './answers.js';
+import { diffOfVersions } from './version-diff.js';
+import { Commands, Paged, Reads, WithPosition } from './documented.js';
+import { PinnedRelease } from './headers.js';
+import { fromCursor, NUMBER_CURSOR, page, PageQuery } from './paging.js';
+import { presentMade, presentVersion } from './present.js';
+import { IsComment, IsContent, IsLabel, IsReference, ReferencePipe } from './validation.js';
+
+export class DraftVersionBody {
+  /** Any JSON object, up to 512 KiB as canonical JSON. */
+  @IsContent()
+  @ApiProperty({ type: 'object', additionalProperties: true })
+  content: Content;
+
+  /** A word or two for people, such as `v2.1` or `winter`. */
+  @IsOptional()
+  @IsLabel()
+  label?: string | null;
+
+  @IsOptional()
+  @IsComment()
+  comment?: string | null;
+}
+
+/** What is left out stays as it was. */
+export class EditVersionBody {
+  @IsOptional()
+  @IsContent()
+  @ApiPropertyOptional({ type: 'object', additionalProperties: true })
+  content?: Content;
+
+  @IsOptional()
+  @IsLabel()
+  label?: string | null;
+
+  @IsOptional()
+  @IsComment()
+  comment?: string | null;
+}
+
+export class ActivateVersionBody {
+  /** Slug or id. */
+  @IsReference()
+  environment: string;
+
+  @IsOptional()
+  @IsComment()
+  comment?: string | null;
+}
+
+export class DeactivateVersionBody {
+  @IsOptional()
+  @IsComment()
+  comment?: string | null;
+}
+
+@ApiTags('versions')
+@Controller(['api/v1/flows/:flow', 'api/v1/projects/:project/flows/:flow'])
+export class VersionsController {
+  constructor(
+    private readonly commands: CommandBus,
+    private readonly follower: LogFollower,
+    private readonly versions: VersionLog,
+  ) {}
+
+  /** A new draft, with the next number. */
+  @Post('versions')
+  @Commands('flow-not-found', 'flow-archived', 'content-too-large')
+  @WithPosition(VersionAnswer, 201)
+  async draft(
+    @InScope() scope: Scope,
+    @Param('flow', ReferencePipe) reference: string,
+    @Body() body: DraftVersionBody,
+  ) {
+    const flow = this.flow(scope, reference);
+    const written = await this.commands.execute(new DraftVersion(scope.caller, flow.id, body));
+    return this.written(scope, flow, written);
+  }
+
+  /** Newest first. */
+  @Get('versions')
+  @Reads('flow-not-found')
+  @Paged(VersionAnswer)
+  async list(
+    @InScope() scope: Scope,
+    @Param('flow', ReferencePipe) reference: string,
+    @Query() { limit, cursor }: PageQuery,
+  ) {
+    const below = Number(fromCursor(cursor, NUMBER_CURSOR) ?? Number.MAX_SAFE_INTEGER);
+    const versions = await this.versions.page(this.flow(scope, reference).id, below, limit + 1);
+    const shown = versions.map((version) => presentVersion(this.follower.live, scope.project, version));
+    return page(shown, limit, ({ number }) => String(number));
+  }
+
+  /** By id or number. */
+  @Get('versions/:version')
+  @Reads('flow-not-found', 'version-not-found')
+  async get(
+    @InScope() scope: Scope,
+    @Param('flow', ReferencePipe) reference: string,
+    @Param('version', ReferencePipe) version: string,
+  ): Promise<VersionAnswer> {
+    const found = await this.find(this.flow(scope, reference), version);
+    return presentVersion(this.follower.live, scope.project, found);
+  }
+
+  /** Changes a draft. A version that was ever active is locked: fork it. */
+  @Patch('versions/:version')
+  @Commands('flow-not-found', 'version-not-found', 'version-locked', 'flow-archived', 'content-too-large')
+  @WithPosition(VersionAnswer)
+  async edit(
+    @InScope() scope: Scope,
+    @Param('flow', ReferencePipe) reference: string,
+    @Param('version', ReferencePipe) version: string,
+    @Body() body: EditVersionBody,
+  ) {
+    const flow = this.flow(scope, reference);
+    const { id } = await this.find(flow, version);
+    const written = await this.commands.execute(new EditVersion(scope.caller, flow.id, id, body));
+    return this.written(scope, flow, written);
+  }
+
+  /** A new draft that begins with this version's content and remembers where it came from. */
+  @Post('versions/:version/fork')
+  @Commands('flow-not-found', 'version-not-found', 'flow-archived', 'content-too-large')
+  @WithPosition(VersionAnswer, 201)
+  async fork(
+    @InScope() scope: Scope,
+    @Param('flow', ReferencePipe) reference: string,
+    @Param('version', ReferencePipe) version: string,
+    @Body() body: EditVersionBody,
+  ) {
+    const flow = this.flow(scope, reference);
+    const { id } = await this.find(flow, version);
+    const written = await this.commands.execute(new ForkVersion(scope.caller, flow.id, id, body));
+    return this.written(scope, flow, written);
+  }
+
+  /** What changed from one version's content to another's. */
+  @Get('versions/:a/diff/:b')
+  @Reads('flow-not-found', 'version-not-found')
+  async diff(
+    @InScope() scope: Scope,
+    @Param('flow', ReferencePipe) reference: string,
+    @Param('a', ReferencePipe) a: string,
+    @Param('b', ReferencePipe) b: string,
+  ): Promise<VersionDiffAnswer> {
+    const flow = this.flow(scope, reference);
+    return diffOfVersions(flow.slug, await this.find(flow, a), await this.find(flow, b));
+  }
+
+  /** Makes it the version that the environment resolves to. A draft is locked by its first activation. */
+  @Post('versions/:version/environments')
+  @HttpCode(200)
+  @Commands(
+    ...(['flow-not-found', 'version-not-found', 'environment-not-found', 'environment-archived'] as const),
+    ...(['flow-archived', 'release-moved', 'invalid-header'] as const),
+  )
+  async activate(
+    @InScope() scope: Scope,
+    @Param('flow', ReferencePipe) reference: string,
+    @Param('version', ReferencePipe) version: string,
+    @Body() { environment, comment = null }: ActivateVersionBody,
+    @PinnedRelease() expectedRelease: number | null,
+  ): Promise<ReleaseMadeAnswer> {
+    const { live } = this.follower;
+    const flow = this.flow(scope, reference);
+    const { id: environmentId } = live.directory.openEnvironment(scope.project, environment);
+    const { id: versionId } = await this.find(flow, version);
+    const made = await this.commands.execute(
+      new ActivateVersion(scope.caller, {
+        ...{ environmentId, flowId: flow.id, versionId, comment, expectedRelease },
+      }),
+    );
+    return presentMade(live, scope.project, made);
+  }
+
+  /** Removes the flow from the environment. */
+  @Delete('environments/:environment')
+  @Commands(
+    ...(['flow-not-found', 'environment-not-found', 'environment-archived'] as const),
+    ...(['release-moved', 'invalid-header'] as const),
+  )
+  async deactivate(
+    @InScope() scope: Scope,
+    @Param('flow', ReferencePipe) reference: string,
+    @Param('environment', ReferencePipe) environment: string,
+    @Body() { comment = null }: DeactivateVersionBody,
+    @PinnedRelease() expectedRelease: number | null,
+  ): Promise<ReleaseMadeAnswer> {
+    const { live } = this.follower;
+    const flowId = this.flow(scope, reference).id;
+    const { id: environmentId } = live.directory.openEnvironment(scope.project, environment);
+    const made = await this.commands.execute(
+      new DeactivateVersion(scope.caller, { environmentId, flowId, comment, expectedRelease }),
+    );
+    return presentMade(live, scope.project, made);
+  }
+
+  private flow({ project }: Scope, reference: string): Flow {
+    return this.follower.live.directory.flow(project, reference);
+  }
+
+  private async find(flow: Flow, reference: string): Promise<Version> {
+    const version = await this.versions.find(flow.id, reference);
+    if (version !== undefined) return version;
+    throw new Refused('version-not-found', `Flow ${flow.slug} has no version ${reference}.`);
+  }
+
+  private async written(
+    { project }: Scope,
+    flow: Flow,
+    { versionId, position }: { readonly versionId: string; readonly position: bigint },
+  ) {
+    const version = await this.find(flow, versionId);
+    return { ...presentVersion(this.follower.live, project, version), position: String(position) };
+  }
+}

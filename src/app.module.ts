@@ -1,0 +1,82 @@
+// The one composition root: which controllers and handlers there are, and the engine that they share.
+import { Module, type DynamicModule } from '@nestjs/common';
+import { CqrsModule } from '@nestjs/cqrs';
+import { EnvironmentsController } from './api/environments.controller.js';
+import { FlowsController } from './api/flows.controller.js';
+import { HealthController } from './api/health.controller.js';
+import { Metrics } from './api/metrics.js';
+import { ProjectsController } from './api/projects.controller.js';
+import { ReleasesController } from './api/releases.controller.js';
+import { VersionsController } from './api/versions.controller.js';
+import { ActivateVersionHandler, DeactivateVersionHandler } from './commands/activate-version.js';
+import {
+  ArchiveEnvironmentHandler,
+  ChangeEnvironmentHandler,
+  RestoreEnvironmentHandler,
+} from './commands/change-environment.js';
+import { ArchiveFlowHandler, RenameFlowHandler } from './commands/change-flow.js';
+import { CommandLog } from './commands/command-log.js';
+import { CreateEnvironmentHandler } from './commands/create-environment.js';
+import { CreateFlowHandler } from './commands/create-flow.js';
+import { EnvironmentStream } from './commands/environment-stream.js';
+import { FlowStream } from './commands/flow-stream.js';
+import { ProjectStream } from './commands/project-stream.js';
+import { PromoteHandler } from './commands/promote.js';
+import { RollbackHandler } from './commands/rollback.js';
+import { ChangeProjectHandler, SetDefaultHandler } from './commands/set-default.js';
+import { Streams } from './commands/streams.js';
+import { DraftVersionHandler, EditVersionHandler, ForkVersionHandler } from './commands/write-version.js';
+import { Engine } from './engine.js';
+import { LogFollower } from './read/log-follower.js';
+import { ReleaseLog } from './read/release-log.js';
+import { VersionLog } from './read/version-log.js';
+
+const HANDLERS = [
+  ActivateVersionHandler,
+  ArchiveEnvironmentHandler,
+  ArchiveFlowHandler,
+  ChangeEnvironmentHandler,
+  ChangeProjectHandler,
+  CreateEnvironmentHandler,
+  CreateFlowHandler,
+  DeactivateVersionHandler,
+  DraftVersionHandler,
+  EditVersionHandler,
+  ForkVersionHandler,
+  PromoteHandler,
+  RenameFlowHandler,
+  RestoreEnvironmentHandler,
+  RollbackHandler,
+  SetDefaultHandler,
+];
+
+@Module({})
+export class AppModule {
+  static over(engine: Engine): DynamicModule {
+    return {
+      module: AppModule,
+      imports: [CqrsModule.forRoot()],
+      controllers: [
+        ProjectsController,
+        EnvironmentsController,
+        ReleasesController,
+        FlowsController,
+        VersionsController,
+        HealthController,
+      ],
+      providers: [
+        { provide: Engine, useValue: engine },
+        { provide: LogFollower, useValue: engine.follower },
+        { provide: CommandLog, useValue: engine.commandLog },
+        { provide: Streams, useValue: engine.streams },
+        { provide: ReleaseLog, useValue: engine.releases },
+        { provide: VersionLog, useValue: engine.versions },
+        { provide: Metrics, useValue: new Metrics(engine) },
+        ProjectStream,
+        FlowStream,
+        EnvironmentStream,
+        ...HANDLERS,
+      ],
+    };
+  }
+}

@@ -1,0 +1,74 @@
+// ActivateVersion: locks the version if it is still a draft, then makes it the one that the environment resolves to.
+// A crash between the two leaves a locked version that is active nowhere, which harms nothing.
+import { Command, CommandHandler, type ICommandHandler } from '@nestjs/cqrs';
+import { environment } from '../domain/environment.js';
+import type { VersionRef } from '../domain/environment.events.js';
+import { flow, versionIn } from '../domain/flow.js';
+import { EnvironmentStream, type ReleaseAnswer } from './environment-stream.js';
+import { FlowStream } from './flow-stream.js';
+import type { InProject } from './project-stream.js';
+import { Streams } from './streams.js';
+
+interface Request {
+  readonly environmentId: string;
+  readonly flowId: string;
+  readonly comment: string | null;
+  /** The release that the caller had seen; null for whichever there is. */
+  readonly expectedRelease: number | null;
+}
+
+export class ActivateVersion extends Command<ReleaseAnswer> {
+  constructor(
+    readonly caller: InProject,
+    readonly request: Request & { readonly versionId: string },
+  ) {
+    super();
+  }
+}
+
+/** Removes the flow from the environment. */
+export class DeactivateVersion extends Command<ReleaseAnswer> {
+  constructor(
+    readonly caller: InProject,
+    readonly request: Request,
+  ) {
+    super();
+  }
+}
+
+@CommandHandler(ActivateVersion)
+export class ActivateVersionHandler implements ICommandHandler<ActivateVersion> {
+  constructor(
+    private readonly flows: FlowStream,
+    private readonly environments: EnvironmentStream,
+    private readonly streams: Streams,
+  ) {}
+
+  async execute({ caller, request }: ActivateVersion) {
+    const { environmentId, flowId, versionId, comment, expectedRelease } = request;
+    const version = await this.locked(caller, flowId, versionId);
+    return this.environments.run(caller, environmentId, (state) =>
+      environment.decide(state, { type: 'ActivateVersion', flowId, version, comment, expectedRelease }),
+    );
+  }
+
+  private async locked(caller: InProject, flowId: string, versionId: string): Promise<VersionRef> {
+    const lock = { type: 'LockVersion', versionId } as const;
+    const { state } = await this.streams.flow(flowId);
+    if (flow.decide(state, lock).length > 0) await this.flows.run(caller, flowId, lock);
+    const { number, digest } = versionIn(state, versionId);
+    return { versionId, number, digest };
+  }
+}
+
+@CommandHandler(DeactivateVersion)
+export class DeactivateVersionHandler implements ICommandHandler<DeactivateVersion> {
+  constructor(private readonly environments: EnvironmentStream) {}
+
+  execute({ caller, request }: DeactivateVersion) {
+    const { environmentId, flowId, comment, expectedRelease } = request;
+    return this.environments.run(caller, environmentId, (state) =>
+      environment.decide(state, { type: 'DeactivateVersion', flowId, comment, expectedRelease }),
+    );
+  }
+}

@@ -1,0 +1,25 @@
+// API keys: what one looks like, and the only thing that is kept of it.
+import { createHash, randomBytes } from 'node:crypto';
+import { crc32 } from 'node:zlib';
+
+const BASE62 = '0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz';
+
+/**
+ * `swy_<secret><checksum>`: 256 random bits and a CRC-32 over what precedes it, in base 62. The prefix and the
+ * checksum let secret scanners tell a key from any other word.
+ */
+export function newKey(): string {
+  const body = `swy_${base62(BigInt(`0x${randomBytes(32).toString('hex')}`), 43)}`;
+  return body + base62(BigInt(crc32(body)), 6);
+}
+
+/** With 256 random bits there is nothing to guess, so a plain SHA-256 is enough (OWASP ASVS 5.0, 6.5.2). */
+export function hashOfKey(key: string): string {
+  return createHash('sha256').update(key).digest('hex');
+}
+
+function base62(value: bigint, width: number): string {
+  let digits = '';
+  for (let rest = value; rest > 0n; rest /= 62n) digits = BASE62.charAt(Number(rest % 62n)) + digits;
+  return digits.padStart(width, '0');
+}

@@ -1,0 +1,130 @@
+// Where command, state and log meet: read, decide, append at the revision read, and answer once the views have it.
+// Commands of this process on one stream run one after another; one that meets the change of another process is
+// decided again on the new state, never blindly appended.
+import { v7 as uuidv7 } from 'uuid';
+import { SCHEMA, type Actor, type DomainEvent, type EventMetadata } from '../domain/events.js';
+import { encode } from '../domain/recorded.js';
+import { Refused } from '../domain/refused.js';
+import type { LogFollower } from '../read/log-follower.js';
+import { RevisionConflict, type EventStore, type NewEvent, type Position } from '../store/event-store.js';
+
+/** Who asks, in which workspace and project, and by which request. */
+export interface Caller {
+  readonly actor: Actor;
+  readonly workspaceId: string;
+  readonly projectId: string | null;
+  readonly requestId: string;
+  readonly ip?: string;
+  readonly userAgent?: string;
+}
+
+/** A stream as it was when it was last looked at: its state, and the revision decided on, -1 for no stream. */
+export interface Loaded<State> {
+  readonly state: State;
+  readonly revision: number;
+}
+
+export interface Task<State, Event extends DomainEvent> {
+  readonly stream: string;
+  load(): Loaded<State> | Promise<Loaded<State>>;
+  decide(state: State): readonly Event[] | Promise<readonly Event[]>;
+  readonly caller: Caller;
+  /** Decide, but append nothing. */
+  readonly dryRun?: boolean;
+}
+
+export interface Outcome<Event> {
+  /** What happened, or on a dry run would happen; empty when nothing changed. */
+  readonly events: readonly Event[];
+  readonly meta: EventMetadata;
+  /** Of the newest event that the answer rests on; its own, where it appended any. */
+  readonly position: Position;
+}
+
+const ATTEMPTS_MAX = 10;
+const VIEWS_MS_MAX = 10_000;
+
+export class CommandLog {
+  private readonly queues = new Map<string, Promise<unknown>>();
+  private lastTimeMs = 0;
+
+  constructor(
+    private readonly store: EventStore,
+    private readonly follower: LogFollower,
+  ) {}
+
+  run<State, Event extends DomainEvent>(task: Task<State, Event>): Promise<Outcome<Event>> {
+    return this.afterOthersOn(task.stream, () => this.decideAndAppend(task));
+  }
+
+  private async decideAndAppend<State, Event extends DomainEvent>(
+    task: Task<State, Event>,
+  ): Promise<Outcome<Event>> {
+    for (let attempt = 1; attempt <= ATTEMPTS_MAX; attempt += 1) {
+      const { state, revision } = await task.load();
+      const events = await task.decide(state);
+      const meta = this.metadata(task.caller);
+      if (events.length === 0 || task.dryRun === true) {
+        return { events, meta, position: this.follower.live.progress.position };
+      }
+      const position = await this.append(task.stream, events, meta, revision);
+      if (position !== undefined) return { events, meta, position };
+    }
+    throw new Refused('concurrent-change', `Others changed ${task.stream} ${ATTEMPTS_MAX} times in between.`);
+  }
+
+  /** Undefined when the stream had moved on. */
+  private async append(
+    stream: string,
+    events: readonly DomainEvent[],
+    meta: EventMetadata,
+    revision: number,
+  ): Promise<Position | undefined> {
+    const metaJson = JSON.stringify(meta);
+    const written = events.map((event): NewEvent & { decided: DomainEvent } => {
+      return { id: uuidv7(), type: event.type, data: encode(event), meta: metaJson, decided: event };
+    });
+    try {
+      const { position } = await this.store.append(stream, written, revision < 0 ? 'no-stream' : revision);
+      await this.follower.live.progress.reached(position, VIEWS_MS_MAX);
+      return position;
+    } catch (error) {
+      if (!(error instanceof RevisionConflict)) throw error;
+      await this.follower.live.progress.reached(await this.store.head(), VIEWS_MS_MAX);
+      return undefined;
+    }
+  }
+
+  private metadata(caller: Caller): EventMetadata {
+    const { actor, workspaceId, projectId, requestId, ip, userAgent } = caller;
+    return {
+      actor,
+      workspace: workspaceId,
+      project: projectId,
+      time: this.now(),
+      schema: SCHEMA,
+      requestId,
+      $correlationId: requestId,
+      $causationId: requestId,
+      ...(ip === undefined ? {} : { ip }),
+      ...(userAgent === undefined ? {} : { userAgent }),
+    };
+  }
+
+  /** A clock that is set back must not make a later event look earlier. */
+  private now(): string {
+    this.lastTimeMs = Math.max(Date.now(), this.lastTimeMs, this.follower.lastTimeMs);
+    return new Date(this.lastTimeMs).toISOString();
+  }
+
+  private async afterOthersOn<Result>(stream: string, work: () => Promise<Result>): Promise<Result> {
+    const before = this.queues.get(stream) ?? Promise.resolve();
+    const mine = before.then(work, work);
+    this.queues.set(stream, mine);
+    try {
+      return await mine;
+    } finally {
+      if (this.queues.get(stream) === mine) this.queues.delete(stream);
+    }
+  }
+}

@@ -1,0 +1,138 @@
+// What the operator may set, read from the environment once, here and nowhere else.
+// All that is wrong is named at once, one line each, so that a start fails one time and not five.
+import { isIP } from 'node:net';
+import { join, resolve } from 'node:path';
+
+export type LogLevel = 'fatal' | 'error' | 'warn' | 'info' | 'debug' | 'trace' | 'silent';
+
+export interface Config {
+  /** 0 takes any port that is free. */
+  readonly port: number;
+  readonly host: string;
+  readonly dataFolder: string;
+  readonly eventStore: { readonly kind: 'sqlite'; readonly path: string };
+  readonly adminKey: string | undefined;
+  readonly logLevel: LogLevel;
+}
+
+export class ConfigRefused extends Error {
+  override readonly name = 'ConfigRefused';
+
+  constructor(readonly problems: readonly string[]) {
+    super(problems.join('\n'));
+  }
+}
+
+type Environment = Readonly<Record<string, string | undefined>>;
+
+export function readConfig(environment: Environment = process.env): Config {
+  const reader = new ConfigReader(environment);
+  const dataFolder = resolve(reader.text('SWITCHYARD_DATA') ?? './data');
+  const config: Config = {
+    port: reader.port(),
+    host: reader.host(),
+    dataFolder,
+    eventStore: { kind: 'sqlite', path: reader.sqlitePath(dataFolder) },
+    adminKey: reader.adminKey(),
+    logLevel: reader.logLevel(),
+  };
+  reader.refuseUnknownNames();
+  if (reader.problems.length > 0) {
+    throw new ConfigRefused(reader.problems);
+  }
+  return config;
+}
+
+const NAMES = new Set([
+  'SWITCHYARD_ADMIN_KEY',
+  'SWITCHYARD_DATA',
+  'SWITCHYARD_EVENT_STORE',
+  'SWITCHYARD_LOG_LEVEL',
+  // Read by the commands that talk to a server, and often set next to the others.
+  'SWITCHYARD_KEY',
+  'SWITCHYARD_URL',
+]);
+const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const;
+const HOST_NAME = /^[A-Za-z0-9]([A-Za-z0-9._-]{0,251}[A-Za-z0-9])?$/;
+const ADMIN_KEY = /^[\x21-\x7e]{32,256}$/;
+const STORES_TO_COME = new Set(['esdb', 'kurrentdb', 'postgres']);
+
+/** Reads on after a bad value, with a stand-in for it: the problems decide in the end. */
+class ConfigReader {
+  readonly problems: string[] = [];
+
+  constructor(private readonly environment: Environment) {}
+
+  /** An empty value is a slip in a file of settings far more often than a wish for the default. */
+  text(name: string): string | undefined {
+    const value = this.environment[name];
+    if (value !== undefined && value.trim() === '') {
+      this.problems.push(`${name} is empty: give it a value or remove it`);
+      return undefined;
+    }
+    return value;
+  }
+
+  port(): number {
+    const text = this.text('PORT') ?? '3000';
+    if (!/^\d{1,5}$/.test(text) || Number(text) > 65_535) {
+      this.problems.push(`PORT must be a whole number from 0 to 65535, not ${quoted(text)}`);
+    }
+    return Number(text);
+  }
+
+  host(): string {
+    const text = this.text('HOST') ?? '127.0.0.1';
+    if (isIP(text) === 0 && !HOST_NAME.test(text)) {
+      this.problems.push(`HOST must be an IP address or a host name, not ${quoted(text)}`);
+    }
+    return text;
+  }
+
+  /** The value is never repeated: the address of a store may hold a password. */
+  sqlitePath(dataFolder: string): string {
+    const text = this.text('SWITCHYARD_EVENT_STORE') ?? 'sqlite:';
+    const scheme = /^([a-z]+):/.exec(text)?.[1] ?? '';
+    if (STORES_TO_COME.has(scheme)) {
+      this.problems.push(`SWITCHYARD_EVENT_STORE: ${scheme}:// is not supported by this version yet`);
+    } else if (scheme !== 'sqlite') {
+      this.problems.push('SWITCHYARD_EVENT_STORE must be sqlite: or sqlite:/path/to/file');
+    }
+    const path = text.slice(scheme.length + 1);
+    if (scheme === 'sqlite' && (path.startsWith(':') || path.endsWith('/'))) {
+      this.problems.push('SWITCHYARD_EVENT_STORE must name a file after sqlite:');
+    }
+    return path === '' ? join(dataFolder, 'events.db') : resolve(path);
+  }
+
+  adminKey(): string | undefined {
+    const key = this.text('SWITCHYARD_ADMIN_KEY');
+    if (key !== undefined && !ADMIN_KEY.test(key)) {
+      this.problems.push('SWITCHYARD_ADMIN_KEY must be 32 to 256 printable ASCII characters without spaces');
+    }
+    return key;
+  }
+
+  logLevel(): LogLevel {
+    const text = this.text('SWITCHYARD_LOG_LEVEL') ?? 'info';
+    const level = LOG_LEVELS.find((known) => known === text);
+    if (level === undefined) {
+      this.problems.push(`SWITCHYARD_LOG_LEVEL must be one of ${LOG_LEVELS.join(', ')}, not ${quoted(text)}`);
+    }
+    return level ?? 'info';
+  }
+
+  /** A name that is misspelt would otherwise be a setting that silently does not hold. */
+  refuseUnknownNames(): void {
+    for (const name of Object.keys(this.environment).sort()) {
+      if (name.startsWith('SWITCHYARD_') && !NAMES.has(name)) {
+        this.problems.push(`${quoted(name)} is not a setting of Switchyard`);
+      }
+    }
+  }
+}
+
+/** On one line, whatever is in it. */
+function quoted(text: string): string {
+  return JSON.stringify(text.length > 80 ? `${text.slice(0, 80)}…` : text);
+}

@@ -1,0 +1,90 @@
+// An event as readers meet it: the fact, its metadata and its place. Stored bytes become facts here and nowhere
+// else, so this is where an old shape of an event would be brought to today's.
+import type { DomainEvent, EventMetadata } from './events.js';
+
+/** What a store gives back of one event. */
+export interface StoredFact {
+  readonly id: string;
+  readonly type: string;
+  readonly data: string;
+  readonly meta: string;
+  readonly stream: string;
+  readonly revision: number;
+  readonly position: bigint;
+  /** The decided event itself, where this process appended it: parsing a large release twice costs more than all else. */
+  readonly decided?: DomainEvent;
+}
+
+const KNOWN: Record<DomainEvent['type'], true> = {
+  WorkspaceCreated: true,
+  ApiKeyIssued: true,
+  ApiKeyRevoked: true,
+  ProjectCreated: true,
+  ProjectRenamed: true,
+  ResolutionPolicySet: true,
+  EnvironmentCreated: true,
+  EnvironmentRenamed: true,
+  EnvironmentDescribed: true,
+  EnvironmentArchived: true,
+  EnvironmentRestored: true,
+  DefaultEnvironmentSet: true,
+  FlowSlugReserved: true,
+  FlowCreated: true,
+  FlowRenamed: true,
+  FlowArchived: true,
+  VersionDrafted: true,
+  VersionEdited: true,
+  VersionLocked: true,
+  VersionActivated: true,
+  VersionDeactivated: true,
+  VersionsPromoted: true,
+  EnvironmentRolledBack: true,
+};
+
+export const EVENT_TYPES = Object.keys(KNOWN) as readonly DomainEvent['type'][];
+
+/** An event that this version of the software cannot read. Whoever meets it stops there instead of skipping it. */
+export class UnknownEvent extends Error {
+  constructor(type: string, schema: number, position: bigint) {
+    super(`Event ${type} (schema ${schema}) at position ${position} was written by a newer version.`);
+    this.name = 'UnknownEvent';
+  }
+}
+
+export class Recorded {
+  readonly event: DomainEvent;
+  private parsedMeta: EventMetadata | undefined;
+
+  constructor(private readonly stored: StoredFact) {
+    if (!Object.hasOwn(KNOWN, stored.type)) throw new UnknownEvent(stored.type, this.meta.schema, stored.position);
+    this.event = stored.decided ?? decode(stored);
+  }
+
+  get stream(): string {
+    return this.stored.stream;
+  }
+
+  get revision(): number {
+    return this.stored.revision;
+  }
+
+  get position(): bigint {
+    return this.stored.position;
+  }
+
+  /** Parsed when first asked for: most folds never do. */
+  get meta(): EventMetadata {
+    this.parsedMeta ??= JSON.parse(this.stored.meta) as EventMetadata;
+    return this.parsedMeta;
+  }
+}
+
+function decode(stored: StoredFact): DomainEvent {
+  return { type: stored.type, ...(JSON.parse(stored.data) as object) } as DomainEvent;
+}
+
+/** The stored form of a fact. Its type stands beside the data, so it is not repeated inside. */
+export function encode(event: DomainEvent): string {
+  const { type: _, ...data } = event;
+  return JSON.stringify(data);
+}

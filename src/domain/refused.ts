@@ -1,0 +1,41 @@
+// A refusal is an answer, not a failure: the rule that said no, in words a caller can act on.
+// The list of codes is closed; the HTTP layer maps each one to a status and fails to compile without it.
+
+export type RefusalCode =
+  | 'concurrent-change'
+  | 'environment-archived'
+  | 'environment-exists'
+  | 'environment-is-default'
+  | 'environment-not-found'
+  | 'flow-archived'
+  | 'flow-exists'
+  | 'flow-is-active'
+  | 'flow-not-found'
+  | 'flows-not-active'
+  | 'no-prior-release'
+  | 'not-active'
+  | 'project-not-found'
+  | 'release-moved'
+  | 'release-not-found'
+  | 'release-too-large'
+  | 'same-environment'
+  | 'unknown-release'
+  | 'version-locked'
+  | 'version-not-found';
+
+/** What is wrong with one field: `pointer` is a JSON pointer (RFC 6901) into the body. */
+export interface FieldError {
+  readonly pointer: string;
+  readonly detail: string;
+}
+
+export class Refused extends Error {
+  constructor(
+    readonly code: RefusalCode,
+    detail: string,
+    readonly errors: readonly FieldError[] = [],
+  ) {
+    super(detail);
+    this.name = 'Refused';
+  }
+}

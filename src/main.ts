@@ -1,0 +1,39 @@
+// Starts the server: configuration, engine, HTTP. What goes wrong on the way is one line on stderr and an exit code:
+// 78 for what the operator has to mend, 1 for anything else.
+import 'reflect-metadata';
+import { pino } from 'pino';
+import { ConfigRefused, readConfig, type Config } from './config.js';
+import { Engine } from './engine.js';
+import { serve } from './server.js';
+import { StoreRefused } from './store/event-store.js';
+import { greeting } from './greeting.js';
+
+const EXIT_REFUSED = 78;
+const STOP_MS_MAX = 10_000;
+
+try {
+  await start(readConfig(process.env));
+} catch (error) {
+  if (!(error instanceof ConfigRefused || error instanceof StoreRefused)) throw error;
+  process.stderr.write(`${error.message}\n`);
+  process.exitCode = EXIT_REFUSED;
+}
+
+async function start(config: Config): Promise<void> {
+  const log = pino({ level: config.logLevel }, pino.destination(2));
+  const engine = await Engine.open(config);
+  const server = await serve(engine, config, log);
+  process.stdout.write(greeting(server.url, engine.newKey));
+
+  let stopping = false;
+  const stop = async (signal: string): Promise<void> => {
+    if (stopping) return;
+    stopping = true;
+    log.info({ signal }, 'stopping');
+    setTimeout(() => process.exit(1), STOP_MS_MAX).unref();
+    await server.close();
+    await engine.close();
+    process.exit(0);
+  };
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => void stop(signal));
+}

@@ -1,0 +1,124 @@
+// The main thread's side of the view database: it sends events to the thread that keeps the rows, knows how far
+// the rows have come, and reads them through a connection of its own.
+import { Worker } from 'node:worker_threads';
+import Database from 'better-sqlite3';
+import type { StoredFact } from '../domain/recorded.js';
+import type { Rows } from '../../projections/projection.js';
+import { START } from '../store/event-store.js';
+import { Progress } from './progress.js';
+import { SqliteTables } from './sqlite-tables.js';
+import type { Checkpoint, FromViews, ToViews } from './views.worker.js';
+
+/** Events under way to the rows before whoever sends more has to wait: memory stays flat during a rebuild. */
+const EVENTS_UNDER_WAY_MAX = 10_000;
+
+export class ViewDatabase {
+  readonly progress = new Progress();
+  private reader: { readonly database: Database.Database; readonly rows: Rows } | undefined;
+  private sent = 0;
+  private taken: { readonly position: bigint; readonly sent: number }[] = [];
+  private room: (() => void) | undefined;
+  private answered: (message: FromViews) => void = () => undefined;
+
+  private constructor(
+    private readonly path: string,
+    private readonly worker: Worker,
+  ) {
+    worker.on('message', (message: FromViews) => {
+      this.hear(message);
+    });
+    worker.on('error', (error) => {
+      this.stopped(`The views stopped: ${error.message}`);
+    });
+  }
+
+  /** Opens the file, or begins it anew. Answers how far its rows have come, null for nothing yet. */
+  static async open(path: string): Promise<{ views: ViewDatabase; checkpoint: Checkpoint | null }> {
+    const worker = new Worker(new URL('./views.worker.js', import.meta.url), { workerData: { path } });
+    const views = new ViewDatabase(path, worker);
+    return { views, checkpoint: await views.nextCheckpoint() };
+  }
+
+  /** Rows as of `progress.position`, or a little later. */
+  get rows(): Rows {
+    if (this.reader === undefined) {
+      const database = new Database(this.path, { readonly: true, fileMustExist: true });
+      this.reader = { database, rows: new SqliteTables(database) };
+    }
+    return this.reader.rows;
+  }
+
+  /** Forgets every row: they belong to another log, or to more of it than there is. */
+  async reset(): Promise<void> {
+    this.reader?.database.close();
+    this.reader = undefined;
+    const done = this.nextCheckpoint();
+    this.post({ say: 'reset' });
+    await done;
+  }
+
+  /** Sends events on to the rows. The promise is there when the sender should wait before sending more. */
+  take(events: readonly StoredFact[]): Promise<void> | undefined {
+    const last = events.at(-1);
+    if (last === undefined || this.progress.failed !== undefined) return undefined;
+    this.sent += events.length;
+    this.taken.push({ position: last.position, sent: this.sent });
+    this.post({ events: events.map(plain) });
+    if (this.underWay() < EVENTS_UNDER_WAY_MAX) return undefined;
+    return new Promise((resolve) => (this.room = resolve));
+  }
+
+  async close(): Promise<void> {
+    this.reader?.database.close();
+    const closed = new Promise<void>((resolve) => this.worker.once('exit', () => resolve()));
+    this.post({ say: 'close' });
+    await closed;
+  }
+
+  private nextCheckpoint(): Promise<Checkpoint | null> {
+    return new Promise((resolve, reject) => {
+      this.worker.once('error', reject);
+      this.answered = (message) => {
+        this.answered = () => undefined;
+        this.worker.off('error', reject);
+        if ('checkpoint' in message) resolve(message.checkpoint);
+        else reject(new Error('failed' in message ? message.failed : 'The views closed'));
+      };
+    });
+  }
+
+  private hear(message: FromViews): void {
+    this.answered(message);
+    if ('failed' in message) this.stopped(message.failed);
+    if (!('checkpoint' in message)) return;
+    const position = message.checkpoint?.position ?? START;
+    while (this.taken[0] !== undefined && this.taken[0].position <= position) this.taken.shift();
+    this.progress.advance(position);
+    if (this.underWay() < EVENTS_UNDER_WAY_MAX) this.giveRoom();
+  }
+
+  private stopped(reason: string): void {
+    this.progress.fail(reason);
+    this.taken = [];
+    this.giveRoom();
+  }
+
+  private underWay(): number {
+    const oldest = this.taken[0];
+    return oldest === undefined ? 0 : this.sent - oldest.sent;
+  }
+
+  private giveRoom(): void {
+    this.room?.();
+    this.room = undefined;
+  }
+
+  private post(message: ToViews): void {
+    this.worker.postMessage(message);
+  }
+}
+
+/** Only the bytes of the log go to the rows, so that what was decided here and what is read later fold alike. */
+function plain({ id, type, data, meta, stream, revision, position }: StoredFact): StoredFact {
+  return { id, type, data, meta, stream, revision, position };
+}

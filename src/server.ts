@@ -1,0 +1,44 @@
+// The engine over HTTP: Nest on Fastify, with what every request passes through.
+import { NestFactory } from '@nestjs/core';
+import type { NestFastifyApplication } from '@nestjs/platform-fastify';
+import type { FastifyInstance } from 'fastify';
+import type { Logger } from 'pino';
+import { guardAccess } from './api/access.js';
+import { createAdapter } from './api/fastify.js';
+import { Metrics } from './api/metrics.js';
+import { serveOpenApi } from './api/openapi.js';
+import { waitForPosition } from './api/min-position.js';
+import { ProblemFilter } from './api/problem.filter.js';
+import { ResolveRoute } from './api/resolve.route.js';
+import { RequestPipe } from './api/validation.js';
+import { AppModule } from './app.module.js';
+import type { Config } from './config.js';
+import type { Engine } from './engine.js';
+
+export interface Server {
+  readonly url: string;
+  /** Stops taking requests, and resolves once those under way have been answered. */
+  close(): Promise<void>;
+}
+
+export async function serve(engine: Engine, { host, port }: Config, log: Logger): Promise<Server> {
+  const adapter = createAdapter({ log });
+  const app = await NestFactory.create<NestFastifyApplication>(AppModule.over(engine), adapter, {
+    logger: false,
+    abortOnError: false,
+    bodyParser: false,
+  });
+  app.useGlobalPipes(new RequestPipe());
+  app.useGlobalFilters(new ProblemFilter(log));
+  const instance = adapter.getInstance<FastifyInstance>();
+  app.get(Metrics).observe(instance);
+  guardAccess(instance, engine.follower);
+  waitForPosition(instance, engine.follower);
+  new ResolveRoute(engine.follower, engine.versions).register(instance);
+  serveOpenApi(app);
+  await app.listen(port, host);
+  const address = instance.server.address();
+  const listening = typeof address === 'object' && address !== null ? address.port : port;
+  const name = host.includes(':') ? `[${host}]` : host;
+  return { url: `http://${name}:${listening}`, close: () => app.close() };
+}

@@ -1,0 +1,114 @@
+import { resolve } from 'node:path';
+import { ConfigRefused, readConfig } from '../src/config.js';
+
+function problems(environment: Record<string, string>): readonly string[] {
+  try {
+    readConfig(environment);
+  } catch (error) {
+    if (error instanceof ConfigRefused) {
+      return error.problems;
+    }
+    throw error;
+  }
+  return [];
+}
+
+const KEY = 'k'.repeat(32);
+
+describe('the configuration', () => {
+  it('has defaults that serve this machine alone, with the store inside the data folder', () => {
+    expect(readConfig({ PATH: '/bin' })).toEqual({
+      port: 3000,
+      host: '127.0.0.1',
+      dataFolder: resolve('data'),
+      eventStore: { kind: 'sqlite', path: resolve('data/events.db') },
+      adminKey: undefined,
+      logLevel: 'info',
+    });
+  });
+
+  it('takes what is set', () => {
+    const config = readConfig({
+      PORT: '0',
+      HOST: '::1',
+      SWITCHYARD_DATA: '/var/lib/switchyard',
+      SWITCHYARD_EVENT_STORE: 'sqlite:/mnt/log/events.db',
+      SWITCHYARD_ADMIN_KEY: KEY,
+      SWITCHYARD_LOG_LEVEL: 'debug',
+      SWITCHYARD_URL: 'http://localhost:3000',
+      SWITCHYARD_KEY: 'of a command',
+    });
+    expect(config).toEqual({
+      port: 0,
+      host: '::1',
+      dataFolder: '/var/lib/switchyard',
+      eventStore: { kind: 'sqlite', path: '/mnt/log/events.db' },
+      adminKey: KEY,
+      logLevel: 'debug',
+    });
+    expect(readConfig({ SWITCHYARD_DATA: '/a', SWITCHYARD_EVENT_STORE: 'sqlite:' }).eventStore.path).toBe(
+      '/a/events.db',
+    );
+  });
+
+  it.each(['abc', '', '-1', '65536', '3000x', '1e3', '0x10', ' 3000', '3.5'])('refuses PORT=%j', (PORT) => {
+    expect(problems({ PORT })).toHaveLength(1);
+    expect(problems({ PORT })[0]).toMatch(/^PORT /);
+  });
+
+  it.each(['', 'a b', 'http://x', '-x', '999.1.1.1:80'])('refuses HOST=%j', (HOST) => {
+    expect(problems({ HOST })).toHaveLength(1);
+  });
+
+  it.each(['0.0.0.0', '::', 'localhost', 'switchyard.internal'])('takes HOST=%j', (HOST) => {
+    expect(readConfig({ HOST }).host).toBe(HOST);
+  });
+
+  it.each(['esdb://u:hunter2@host', 'kurrentdb://u:hunter2@host', 'postgres://u:hunter2@host/db'])(
+    'knows that %s is for a later version, and does not repeat the password',
+    (SWITCHYARD_EVENT_STORE) => {
+      const lines = problems({ SWITCHYARD_EVENT_STORE });
+      expect(lines).toHaveLength(1);
+      expect(lines[0]).toContain('is not supported by this version yet');
+      expect(lines[0]).not.toContain('hunter2');
+    },
+  );
+
+  it.each(['', 'mysql://u:hunter2@x', 'events.db', 'sqlite::memory:', 'sqlite:/var/lib/', 'SQLITE:x'])(
+    'refuses SWITCHYARD_EVENT_STORE=%j',
+    (SWITCHYARD_EVENT_STORE) => {
+      expect(problems({ SWITCHYARD_EVENT_STORE })).toHaveLength(1);
+      expect(problems({ SWITCHYARD_EVENT_STORE }).join()).not.toContain('hunter2');
+    },
+  );
+
+  it('refuses an admin key that is too short, too long or not printable, and never shows it', () => {
+    for (const key of ['hunter2', 'x'.repeat(257), `${KEY} hunter2`, `${KEY}é`, `${KEY}\n`, '']) {
+      const lines = problems({ SWITCHYARD_ADMIN_KEY: key });
+      expect(lines).toHaveLength(1);
+      expect(lines[0]).not.toContain('hunter2');
+      expect(lines[0]).not.toContain(KEY);
+    }
+    expect(readConfig({ SWITCHYARD_ADMIN_KEY: 'x'.repeat(256) }).adminKey).toHaveLength(256);
+  });
+
+  it('refuses a name it does not know, which is most likely misspelt', () => {
+    expect(problems({ SWITCHYARD_ADMINKEY: 'hunter2' })).toEqual([
+      '"SWITCHYARD_ADMINKEY" is not a setting of Switchyard',
+    ]);
+  });
+
+  it('names everything that is wrong at once, each on one line', () => {
+    const lines = problems({
+      PORT: 'a\nb',
+      HOST: 'a b',
+      SWITCHYARD_DATA: '',
+      SWITCHYARD_EVENT_STORE: 'x',
+      SWITCHYARD_ADMIN_KEY: 'x',
+      SWITCHYARD_LOG_LEVEL: 'loud',
+      SWITCHYARD_X: '',
+    });
+    expect(lines).toHaveLength(7);
+    expect(lines.join('')).not.toContain('\n');
+  });
+});
