@@ -109,7 +109,12 @@ export const activeVersions: Projection = {
     CREATE TABLE placements (environment_id TEXT NOT NULL, flow_id TEXT NOT NULL, version_id TEXT,
       number INTEGER, digest TEXT, since INTEGER NOT NULL, first_activated INTEGER NOT NULL,
       rank INTEGER NOT NULL, PRIMARY KEY (environment_id, flow_id)) STRICT, WITHOUT ROWID`,
-  on: { VersionActivated: take, VersionDeactivated: take, VersionsPromoted: take, EnvironmentRolledBack: take },
+  on: {
+    VersionActivated: take,
+    VersionDeactivated: take,
+    VersionsPromoted: take,
+    EnvironmentRolledBack: take,
+  },
 };
 
 /** Parts of a release become rows one by one: nobody reads them before the log has been followed to its end. */

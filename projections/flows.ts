@@ -41,7 +41,15 @@ export function evolveFlow(
     return {
       id: idInStream(recorded.stream),
       projectId: recorded.meta.project ?? '',
-      ...{ slug, name, kind, createdAt: recorded.meta.time, archivedAt: null, latestId: null, latestNumber: 0 },
+      ...{
+        slug,
+        name,
+        kind,
+        createdAt: recorded.meta.time,
+        archivedAt: null,
+        latestId: null,
+        latestNumber: 0,
+      },
     };
   }
   if (known === undefined) return undefined;
@@ -67,7 +75,14 @@ export function flowIdsBySlug(rows: Rows, projectId: string, filter: FlowFilter)
   const found = rows.all<{ id: string }>(
     `SELECT id FROM flows WHERE project_id = ? AND slug > ? AND (archived_at IS NOT NULL) = ?
      AND (? IS NULL OR kind = ?) ORDER BY slug LIMIT ?`,
-    ...[projectId, filter.after, filter.archived ? 1 : 0, filter.kind ?? null, filter.kind ?? null, filter.limit],
+    ...[
+      projectId,
+      filter.after,
+      filter.archived ? 1 : 0,
+      filter.kind ?? null,
+      filter.kind ?? null,
+      filter.limit,
+    ],
   );
   return found.map(({ id }) => id);
 }

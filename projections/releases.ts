@@ -35,7 +35,12 @@ export const releases: Projection = {
   schema: `CREATE TABLE releases (environment_id TEXT NOT NULL, number INTEGER NOT NULL,
     revision INTEGER NOT NULL, events INTEGER NOT NULL, changes INTEGER NOT NULL,
     PRIMARY KEY (environment_id, number)) STRICT, WITHOUT ROWID`,
-  on: { VersionActivated: take, VersionDeactivated: take, VersionsPromoted: take, EnvironmentRolledBack: take },
+  on: {
+    VersionActivated: take,
+    VersionDeactivated: take,
+    VersionsPromoted: take,
+    EnvironmentRolledBack: take,
+  },
 };
 
 function take(tables: Tables, event: EnvironmentEvent, { stream, revision }: Recorded): void {

@@ -98,8 +98,8 @@ export class Client {
   }
 
   /**
-   * A call that may be repeated without a second effect, because it reads or carries an idempotency key, is
-   * repeated while the server is away or cannot tell what became of it.
+   * A question is repeated while the server is away. A command is sent once: whoever gave it knows how to find
+   * out what became of it, or gives it again with the same idempotency key.
    */
   private async call<Answer>(
     method: string,
@@ -107,16 +107,8 @@ export class Client {
     body?: object,
     { idempotencyKey }: CallOptions = {},
   ): Promise<Answer> {
-    const attemptsMax = method === 'GET' || idempotencyKey !== undefined ? ATTEMPTS_MAX : 1;
-    for (let attempt = 1; ; attempt++) {
-      try {
-        return await this.send<Answer>(method, path, body, idempotencyKey);
-      } catch (error) {
-        const passing = error instanceof NotReached || (error instanceof ApiError && error.status === 503);
-        if (!passing || attempt === attemptsMax) throw error;
-        await pause(FIRST_PAUSE_MS * 2 ** (attempt - 1));
-      }
-    }
+    const send = () => this.send<Answer>(method, path, body, idempotencyKey);
+    return method === 'GET' ? repeatWhile(isAway, send) : send();
   }
 
   private async send<Answer>(method: string, path: string, body?: object, key?: string): Promise<Answer> {
@@ -143,6 +135,26 @@ export class Client {
     if (status >= 400) throw apiErrorFrom(status, answer);
     if (answer === undefined) throw new NotReached(`${this.url} does not answer in JSON; is it Switchyard?`);
     return answer as Answer;
+  }
+}
+
+/** The server is away, or cannot tell what became of a command. */
+export function isAway(error: unknown): boolean {
+  return error instanceof NotReached || (error instanceof ApiError && error.status === 503);
+}
+
+/** Tries again, a few times and ever more slowly, as long as the error is one that passes. */
+export async function repeatWhile<Answer>(
+  passes: (error: unknown) => boolean,
+  attempt: () => Promise<Answer>,
+): Promise<Answer> {
+  for (let number = 1; ; number++) {
+    try {
+      return await attempt();
+    } catch (error) {
+      if (!passes(error) || number === ATTEMPTS_MAX) throw error;
+      await pause(FIRST_PAUSE_MS * 2 ** (number - 1));
+    }
   }
 }
 

@@ -4,7 +4,7 @@ import { createHash } from 'node:crypto';
 import { ContentTooLarge, digestOf } from '../src/commands/content.js';
 import { FLOW_KINDS, type Content } from '../src/domain/flow.events.js';
 import { isName, isSlug } from '../src/domain/naming.js';
-import { ApiError, type Client, type Flow, type Version } from './client.js';
+import { ApiError, isAway, repeatWhile, type Client, type Flow, type Version } from './client.js';
 
 export interface SkippedLine {
   readonly line: number;
@@ -30,9 +30,10 @@ interface HistoryLine {
 /** What the server holds of a flow, as the lines of that flow are walked through. */
 interface FlowProgress {
   readonly lane: Lane;
-  /** Null until the server has been asked, or while it does not know the flow. */
+  /** False until the server has been asked, and again while it has not said what became of a version. */
+  known: boolean;
+  /** Null while there is no such flow. */
   kind: string | null;
-  asked: boolean;
   /** Digests of its versions, in the order of their numbers. */
   digests: string[];
   /** How many of them are behind the lines seen so far. */
@@ -89,7 +90,7 @@ export async function importHistory(
       // After a failure nothing more is sent: a later version must never come before an earlier one.
       if (failures.length > 0) return;
       try {
-        await importLine(client, history, progress, report);
+        await repeatWhile(isUnsettled, () => importLine(client, history, progress, report));
       } catch (error) {
         if (isAboutOneLine(error)) skip(error.message);
         else failures.push(error);
@@ -114,48 +115,36 @@ async function importLine(
   progress: FlowProgress,
   report: ImportReport,
 ): Promise<void> {
-  if (!progress.asked) await askServer(client, line.slug, progress);
-  if (progress.kind !== null && progress.kind !== line.kind) {
-    throw new Unusable(`flow ${line.slug} is of kind ${progress.kind}, not ${line.kind}`);
+  const { slug, name, kind, content, comment } = line;
+  if (!progress.known) await askServer(client, slug, progress);
+  if (progress.kind !== null && progress.kind !== kind) {
+    throw new Unusable(`flow ${slug} is of kind ${progress.kind}, not ${kind}`);
   }
-  const digest = digestOf(line.content);
+  const digest = digestOf(content);
   const place = progress.digests.indexOf(digest, progress.passed);
   if (place >= 0) {
     progress.passed = place + 1;
     report.alreadyThere++;
     return;
   }
-  if (progress.kind === null) {
-    try {
-      await createFlow(client, line);
-    } catch (error) {
-      if (!(error instanceof ApiError) || error.code !== 'flow-exists') throw error;
-      // Somebody else created it since the server was asked.
-      await askServer(client, line.slug, progress);
-      if (progress.kind === null) throw error;
-      return importLine(client, line, progress, report);
-    }
-    progress.kind = line.kind;
-    report.flowsCreated++;
-  } else {
-    const { slug, content, comment } = line;
-    const idempotencyKey = keyOf(slug, progress.digests.length + 1, { content, comment });
-    await client.post<Version>(`/flows/${slug}/versions`, { content, comment }, { idempotencyKey });
-  }
+  const isNew = progress.kind === null;
+  const body = isNew ? { slug, name, kind, content, comment } : { content, comment };
+  const path = isNew ? '/flows' : `/flows/${slug}/versions`;
+  const idempotencyKey = keyOf(slug, progress.digests.length + 1, body);
+  // Until the answer is here, the server alone can tell whether the version is there.
+  progress.known = false;
+  await client.post<Flow | Version>(path, body, { idempotencyKey });
+  progress.known = true;
+  progress.kind = kind;
   progress.digests.push(digest);
   progress.passed = progress.digests.length;
+  if (isNew) report.flowsCreated++;
   report.versionsAdded++;
-}
-
-async function createFlow(client: Client, line: HistoryLine): Promise<void> {
-  const { slug, name, kind, content, comment } = line;
-  const body = { slug, name, kind, content, comment };
-  await client.post<Flow>('/flows', body, { idempotencyKey: keyOf(slug, 1, body) });
 }
 
 async function askServer(client: Client, slug: string, progress: FlowProgress): Promise<void> {
   const flow = await client.find<Flow>(`/flows/${slug}`, 'flow-not-found');
-  progress.asked = true;
+  progress.known = true;
   if (flow === null) return;
   const versions: Version[] = [];
   for await (const version of client.list<Version>(`/flows/${slug}/versions`)) versions.push(version);
@@ -164,7 +153,7 @@ async function askServer(client: Client, slug: string, progress: FlowProgress): 
 }
 
 function newProgress(lane: Lane): FlowProgress {
-  return { lane, kind: null, asked: false, digests: [], passed: 0 };
+  return { lane, kind: null, known: false, digests: [], passed: 0 };
 }
 
 /**
@@ -199,6 +188,11 @@ function parseLine(text: string): HistoryLine | Unusable {
 function keyOf(slug: string, number: number, body: object): string {
   const hash = createHash('sha256').update(JSON.stringify([slug, number, body]));
   return `import-${hash.digest('hex').slice(0, 40)}`;
+}
+
+/** Asking again settles it: the line has arrived or not, or somebody else created the flow in between. */
+function isUnsettled(error: unknown): boolean {
+  return isAway(error) || (error instanceof ApiError && error.code === 'flow-exists');
 }
 
 function isAboutOneLine(error: unknown): error is Error {

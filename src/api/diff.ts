@@ -20,7 +20,12 @@ export function presentDiff(
   const differing = activeVersions.differences.between(source.id, target.id);
   const items = [...differing].flatMap(row);
   const count = (change: ChangeKind): number => items.filter((item) => item.change === change).length;
-  const summary = { added: count('added'), changed: count('changed'), removed: count('removed'), unchanged: 0 };
+  const summary = {
+    added: count('added'),
+    changed: count('changed'),
+    removed: count('removed'),
+    unchanged: 0,
+  };
   // Whatever is active in the source and neither added nor changed is the same in the target.
   summary.unchanged = inSource.activeCount - summary.added - summary.changed;
   if (includeUnchanged) {

@@ -2,7 +2,6 @@
 import { Body, Controller, Get, HttpCode, Param, Patch, Post, Put, Query, Req, Res } from '@nestjs/common';
 import { CommandBus } from '@nestjs/cqrs';
 import { ApiResponse, ApiTags } from '@nestjs/swagger';
-import { IsBoolean, IsDefined, IsOptional, Matches, ValidateIf } from 'class-validator';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { ArchiveEnvironment, ChangeEnvironment, RestoreEnvironment } from '../commands/change-environment.js';
 import { CreateEnvironment } from '../commands/create-environment.js';
@@ -13,93 +12,18 @@ import { InScope, type Scope } from './access.js';
 import { ActiveAnswer, DiffAnswer, EnvironmentAnswer, ProjectAnswer } from './answers.js';
 import { presentDiff } from './diff.js';
 import { answerOnce, releaseTag } from './headers.js';
-import { fromCursor, ID_CURSOR, page, PageQuery } from './paging.js';
+import { fromCursor, ID_CURSOR, page } from './paging.js';
 import { presentActive, presentEnvironment, presentProject } from './present.js';
 import { Problem } from './problem.js';
 import { Commands, Paged, Reads, WithPosition } from './documented.js';
+import { ReferencePipe } from './validation.js';
 import {
-  IsComment,
-  IsEnvironmentSlug,
-  IsName,
-  IsQueryBoolean,
-  IsReference,
-  ReferencePipe,
-} from './validation.js';
-
-const COLOR = /^#[0-9a-f]{6}$/i;
-const COLOR_EXPECTED = { message: 'color must be # and six hexadecimal digits' };
-
-export class CreateEnvironmentBody {
-  @IsName()
-  name: string;
-
-  /** Derived from the name unless given. */
-  @IsOptional()
-  @IsEnvironmentSlug()
-  slug?: string;
-
-  @IsOptional()
-  @IsComment()
-  description?: string | null;
-
-  /** `#rrggbb`, for people. */
-  @IsOptional()
-  @Matches(COLOR, COLOR_EXPECTED)
-  color?: string | null;
-
-  /** Makes it the default environment of the project. */
-  @IsOptional()
-  @IsBoolean()
-  default?: boolean;
-}
-
-/** What is left out stays as it is. A new name brings a new slug unless one is given. */
-export class ChangeEnvironmentBody {
-  @ValidateIf((body: ChangeEnvironmentBody) => body.name !== undefined)
-  @IsName()
-  name?: string;
-
-  /** The slug that it had goes on working until another environment takes it. */
-  @ValidateIf((body: ChangeEnvironmentBody) => body.slug !== undefined)
-  @IsEnvironmentSlug()
-  slug?: string;
-
-  @IsOptional()
-  @IsComment()
-  description?: string | null;
-
-  @IsOptional()
-  @Matches(COLOR, COLOR_EXPECTED)
-  color?: string | null;
-}
-
-export class SetDefaultBody {
-  /** Slug or id; null for no default environment. */
-  @IsDefined()
-  @ValidateIf((body: SetDefaultBody) => body.environment !== null)
-  @IsReference()
-  environment: string | null;
-}
-
-export class DiffQuery {
-  @IsReference()
-  sourceEnvironment: string;
-
-  @IsReference()
-  targetEnvironment: string;
-
-  /** Lists the flows that are the same in both, too. */
-  @IsOptional()
-  @IsQueryBoolean()
-  includeUnchanged: boolean = false;
-}
-
-export class EnvironmentsQuery extends PageQuery {
-  /** Lists the archived environments instead. */
-  @IsOptional()
-  @IsQueryBoolean()
-  archived: boolean = false;
-}
+  ChangeEnvironmentBody,
+  CreateEnvironmentBody,
+  DiffQuery,
+  EnvironmentsQuery,
+  SetDefaultBody,
+} from './environments.dto.js';
 
 @ApiTags('environments')
 @Controller(['api/v1/environments', 'api/v1/projects/:project/environments'])
@@ -171,6 +95,7 @@ export class EnvironmentsController {
     return answer;
   }
 
+  /** Renames or describes. The slug that it had goes on working until another environment takes it. */
   @Patch(':environment')
   @Commands('environment-not-found', 'environment-archived', 'environment-exists')
   @WithPosition(EnvironmentAnswer)
@@ -198,6 +123,7 @@ export class EnvironmentsController {
     return { ...this.present(scope, id), position: String(position) };
   }
 
+  /** Brings an archived environment back, as it was. */
   @Post(':environment/restore')
   @HttpCode(200)
   @Commands('environment-not-found')

@@ -1,66 +1,22 @@
 // Flows over HTTP.
 import { Body, Controller, Get, HttpCode, Param, Patch, Post, Query } from '@nestjs/common';
 import { CommandBus } from '@nestjs/cqrs';
-import { ApiProperty, ApiPropertyOptional, ApiTags } from '@nestjs/swagger';
-import { IsIn, IsOptional } from 'class-validator';
+import { ApiTags } from '@nestjs/swagger';
 import { ArchiveFlow, RenameFlow } from '../commands/change-flow.js';
 import { CreateFlow } from '../commands/create-flow.js';
-import { FLOW_KINDS, type Content, type FlowKind } from '../domain/flow.events.js';
 import { isSlug, slugFrom } from '../domain/naming.js';
 import { LogFollower } from '../read/log-follower.js';
 import { flowIdsBySlug } from '../../projections/flows.js';
 import { InScope, type Scope } from './access.js';
 import { FlowAnswer } from './answers.js';
 import { Commands, Paged, Reads, WithPosition } from './documented.js';
-import { fromCursor, page, PageQuery, SLUG_CURSOR } from './paging.js';
+import { fromCursor, page, SLUG_CURSOR } from './paging.js';
 import { presentFlow } from './present.js';
 import { Problem } from './problem.js';
-import { IsComment, IsContent, IsName, IsQueryBoolean, IsSlug, ReferencePipe } from './validation.js';
+import { ReferencePipe } from './validation.js';
+import { CreateFlowBody, FlowsQuery, RenameFlowBody } from './flows.dto.js';
 
 const VIEWS_MS_MAX = 10_000;
-
-export class CreateFlowBody {
-  @IsName()
-  name: string;
-
-  /** Derived from the name unless given. It never changes: running code asks for it. */
-  @IsOptional()
-  @IsSlug()
-  slug?: string;
-
-  @IsOptional()
-  @IsIn(FLOW_KINDS)
-  @ApiProperty({ enum: FLOW_KINDS, default: 'flow', required: false })
-  kind?: FlowKind;
-
-  /** Makes version 1. */
-  @IsOptional()
-  @IsContent()
-  @ApiPropertyOptional({ type: 'object', additionalProperties: true })
-  content?: Content;
-
-  /** The comment of version 1. */
-  @IsOptional()
-  @IsComment()
-  comment?: string | null;
-}
-
-export class RenameFlowBody {
-  @IsName()
-  name: string;
-}
-
-export class FlowsQuery extends PageQuery {
-  @IsOptional()
-  @IsIn(FLOW_KINDS)
-  @ApiProperty({ enum: FLOW_KINDS, required: false })
-  kind?: FlowKind;
-
-  /** Lists the archived flows instead. */
-  @IsOptional()
-  @IsQueryBoolean()
-  archived: boolean = false;
-}
 
 @ApiTags('flows')
 @Controller(['api/v1/flows', 'api/v1/projects/:project/flows'])
@@ -70,6 +26,7 @@ export class FlowsController {
     private readonly follower: LogFollower,
   ) {}
 
+  /** A new flow, with a first version when `content` is given. */
   @Post()
   @Commands('flow-exists', 'content-too-large')
   @WithPosition(FlowAnswer, 201)
@@ -99,6 +56,7 @@ export class FlowsController {
     return page(shown, query.limit, ({ slug }) => slug);
   }
 
+  /** A flow, and where which of its versions is active. */
   @Get(':flow')
   @Reads('flow-not-found')
   get(@InScope() { project }: Scope, @Param('flow', ReferencePipe) reference: string): FlowAnswer {

@@ -27,8 +27,10 @@ export class Metrics {
       Number(follower.views.progress.position),
     );
     this.counter('switchyard_appends_total', 'Appends to the log.', () => store.statistics().appends);
-    this.counter('switchyard_commits_total', 'Commits of the log; appends that arrive together share one.', () =>
-      store.statistics().commits,
+    this.counter(
+      'switchyard_commits_total',
+      'Commits of the log; appends that arrive together share one.',
+      () => store.statistics().commits,
     );
   }
 

@@ -41,9 +41,12 @@ export function describe(app: NestFastifyApplication): OpenAPIObject {
   });
   const schemas = (document.components ??= {}).schemas ?? {};
   document.components.schemas = { ...schemas, Problem: PROBLEM } as typeof schemas;
-  for (const path of RESOLVE_PATHS) document.paths[openPath(path)] = { get: resolveOperation(path) } as never;
+  for (const path of RESOLVE_PATHS) document.paths[openPath(path)] = { get: resolveOperation() } as never;
   for (const [path, item] of Object.entries(document.paths)) completeOperations(path, item as Json);
-  return nullsAs31(document) as OpenAPIObject;
+  for (const [name, schema] of Object.entries(document.components.schemas)) {
+    if (name.endsWith('Body')) sayLimits(schema as Json);
+  }
+  return as31(document) as OpenAPIObject;
 }
 
 const PROBLEM: Json = {
@@ -85,10 +88,7 @@ const IF_MATCH: Json = {
   schema: { type: 'string', pattern: '^("(0|[1-9][0-9]*)"|\\*)$' },
 };
 
-function resolveOperation(path: string): Json {
-  const references = [...path.matchAll(/:(\w+)/g)].map(([, name]) => ({
-    ...{ name, in: 'path', required: true, schema: { type: 'string' } },
-  }));
+function resolveOperation(): Json {
   const named = (name: string, description: string) => ({
     ...{ name, in: 'query', required: false, description, schema: { type: 'string' } },
   });
@@ -99,7 +99,6 @@ function resolveOperation(path: string): Json {
     summary: 'Which version of the flow runs.',
     tags: ['flows'],
     parameters: [
-      ...references,
       named('environment', 'Slug or id. Left out: the default environment, else what the project says.'),
       named('version', 'Id or number. It wins over an environment.'),
     ],
@@ -118,25 +117,51 @@ function resolveOperation(path: string): Json {
 function completeOperations(path: string, item: Json): void {
   for (const [method, operation] of Object.entries(item) as [string, Json][]) {
     const parameters = (operation['parameters'] ??= []) as Json[];
+    for (const [, name] of path.matchAll(/\{(\w+)\}/g)) {
+      if (!parameters.some((known) => known['name'] === name)) parameters.unshift(pathParameter(name));
+    }
     if (method === 'get') parameters.push(MIN_POSITION);
     if ('412' in (operation['responses'] as Json)) parameters.push(IF_MATCH);
-    if (path.includes('/projects/{project}/')) {
-      operation['operationId'] = `${String(operation['operationId'])}.inProject`;
-    }
+    // A controller with two paths numbers its operations; say instead which of them has the project in its path.
+    const id = String(operation['operationId']).replace(/\[\d\]$/, '');
+    operation['operationId'] = path.includes('/projects/{project}/') ? `${id}.inProject` : id;
   }
+}
+
+function pathParameter(name: string | undefined): Json {
+  return { name, in: 'path', required: true, schema: { type: 'string' } };
 }
 
 function openPath(path: string): string {
   return path.replace(/:(\w+)/g, '{$1}');
 }
 
-/** OpenAPI 3.1 has no `nullable`: a value that may be null says so by its type. */
-function nullsAs31(node: unknown): unknown {
-  if (Array.isArray(node)) return node.map(nullsAs31);
+/** What the decorators of the bodies check, in the words of JSON Schema. */
+const LIMITS: Readonly<Record<string, Json>> = {
+  name: { minLength: 1, maxLength: 100 },
+  label: { minLength: 1, maxLength: 100 },
+  slug: { pattern: '^[a-z0-9][a-z0-9._-]{0,62}$' },
+  color: { pattern: '^#[0-9a-fA-F]{6}$' },
+  comment: { maxLength: 5_000 },
+  description: { maxLength: 5_000 },
+  flowIds: { minItems: 1, maxItems: 20_000 },
+};
+
+function sayLimits(schema: Json): void {
+  schema['additionalProperties'] = false;
+  for (const [name, property] of Object.entries(schema['properties'] ?? {})) {
+    Object.assign(property as Json, LIMITS[name]);
+  }
+}
+
+/** OpenAPI 3.1 has no `nullable`: a value that may be null says so by its type. Every number here is a whole one. */
+function as31(node: unknown): unknown {
+  if (Array.isArray(node)) return node.map(as31);
   if (typeof node !== 'object' || node === null) return node;
-  const entries = Object.entries(node).map(([key, value]): [string, unknown] => [key, nullsAs31(value)]);
+  const entries = Object.entries(node).map(([key, value]): [string, unknown] => [key, as31(value)]);
   const { nullable, ...schema } = Object.fromEntries(entries);
-  if (nullable !== true) return nullable === undefined ? schema : { ...schema, ...(nullable === false ? {} : { nullable }) };
+  if (schema['type'] === 'number') schema['type'] = 'integer';
+  if (nullable !== true) return schema;
   if (typeof schema['type'] === 'string') return { ...schema, type: [schema['type'], 'null'] };
   return { anyOf: [schema, { type: 'null' }] };
 }

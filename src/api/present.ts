@@ -34,7 +34,11 @@ export function presentProject({ id, state, createdAt }: Project): ProjectAnswer
   return { id, slug, name, defaultEnvironment: environment?.slug ?? null, withoutEnvironment, createdAt };
 }
 
-export function presentEnvironment(live: LiveViews, project: Project, entry: EnvironmentEntry): EnvironmentAnswer {
+export function presentEnvironment(
+  live: LiveViews,
+  project: Project,
+  entry: EnvironmentEntry,
+): EnvironmentAnswer {
   const { id, slug, name, description, color } = entry;
   const { state } = live.activeVersions.environment(id);
   const times = project.environmentTimes.get(id);
@@ -125,7 +129,10 @@ export function presentRelease(
   };
 }
 
-function presentChange(live: LiveViews, { flowId, from, to }: EnvironmentEvent['changes'][number]): ChangeAnswer {
+function presentChange(
+  live: LiveViews,
+  { flowId, from, to }: EnvironmentEvent['changes'][number],
+): ChangeAnswer {
   return {
     flowId,
     slug: live.directory.flowById(flowId)?.slug ?? flowId,
@@ -137,4 +144,3 @@ function presentChange(live: LiveViews, { flowId, from, to }: EnvironmentEvent['
     toDigest: to?.digest ?? null,
   };
 }
-

@@ -1,29 +1,16 @@
 // Projects over HTTP.
 import { Body, Controller, Get, Param, Patch, Query } from '@nestjs/common';
 import { CommandBus } from '@nestjs/cqrs';
-import { ApiProperty, ApiTags } from '@nestjs/swagger';
-import { IsIn, IsOptional } from 'class-validator';
+import { ApiTags } from '@nestjs/swagger';
 import { ChangeProject } from '../commands/set-default.js';
-import type { WithoutEnvironment } from '../domain/project.events.js';
 import { LogFollower } from '../read/log-follower.js';
 import { InScope, type Scope } from './access.js';
 import { ProjectAnswer } from './answers.js';
 import { fromCursor, ID_CURSOR, page, PageQuery } from './paging.js';
 import { presentProject } from './present.js';
 import { Commands, Paged, Reads, WithPosition } from './documented.js';
-import { IsName, ReferencePipe } from './validation.js';
-
-export class ChangeProjectBody {
-  @IsOptional()
-  @IsName()
-  name?: string;
-
-  /** What resolves for callers who name no environment while there is no default one. */
-  @IsOptional()
-  @IsIn(['first-active', 'latest'])
-  @ApiProperty({ enum: ['first-active', 'latest'], required: false })
-  withoutEnvironment?: WithoutEnvironment;
-}
+import { ReferencePipe } from './validation.js';
+import { ChangeProjectBody } from './projects.dto.js';
 
 @ApiTags('projects')
 @Controller('api/v1/projects')
@@ -44,6 +31,7 @@ export class ProjectsController {
     return page(rest, query.limit, ({ id }) => id);
   }
 
+  /** One project. */
   @Get(':project')
   @Reads()
   get(@InScope() { project }: Scope, @Param('project', ReferencePipe) _: string): ProjectAnswer {

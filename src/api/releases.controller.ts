@@ -2,7 +2,6 @@
 import { Body, Controller, Get, HttpCode, Param, Post, Query, Req, Res } from '@nestjs/common';
 import { CommandBus } from '@nestjs/cqrs';
 import { ApiResponse, ApiTags } from '@nestjs/swagger';
-import { ArrayMaxSize, ArrayNotEmpty, IsArray, IsBoolean, IsInt, IsOptional, Min } from 'class-validator';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { Promote } from '../commands/promote.js';
 import { Rollback } from '../commands/rollback.js';
@@ -17,76 +16,8 @@ import { answerOnce, PinnedRelease, releaseTag } from './headers.js';
 import { fromCursor, NUMBER_CURSOR, PageQuery, toCursor } from './paging.js';
 import { presentMade, presentRelease } from './present.js';
 import { Commands, Paged, Reads } from './documented.js';
-import { IsComment, IsReference, NumberPipe, ReferencePipe } from './validation.js';
-
-const FLOWS_MAX = 20_000;
-
-export class PromoteBody {
-  @IsReference()
-  sourceEnvironment: string;
-
-  @IsReference()
-  targetEnvironment: string;
-
-  /** Ids or slugs. Left out: every flow active in the source. */
-  @IsOptional()
-  @IsArray()
-  @ArrayNotEmpty()
-  @ArrayMaxSize(FLOWS_MAX)
-  @IsReference({ each: true })
-  flowIds?: string[];
-
-  @IsOptional()
-  @IsComment()
-  comment?: string | null;
-
-  /** Deactivates in the target what is not active in the source. */
-  @IsOptional()
-  @IsBoolean()
-  prune?: boolean;
-
-  /** Answers what would happen, and does nothing. */
-  @IsOptional()
-  @IsBoolean()
-  dryRun?: boolean;
-
-  /** The release of the source that was reviewed. */
-  @IsOptional()
-  @IsInt()
-  @Min(0)
-  expectedSourceRelease?: number;
-
-  /** The release of the target that was reviewed. */
-  @IsOptional()
-  @IsInt()
-  @Min(0)
-  expectedTargetRelease?: number;
-}
-
-export class RollbackBody {
-  /** Any release of the environment, later ones too; 0 is the empty environment. Left out: the prior release. */
-  @IsOptional()
-  @IsInt()
-  @Min(0)
-  toRelease?: number;
-
-  /** Ids or slugs. Without `toRelease`, each flow goes back to the version that it had before its current one. */
-  @IsOptional()
-  @IsArray()
-  @ArrayNotEmpty()
-  @ArrayMaxSize(FLOWS_MAX)
-  @IsReference({ each: true })
-  flowIds?: string[];
-
-  @IsOptional()
-  @IsComment()
-  comment?: string | null;
-
-  /** Answers what would happen, and does nothing. */
-  @IsOptional()
-  @IsBoolean()
-  dryRun?: boolean;
-}
+import { NumberPipe, ReferencePipe } from './validation.js';
+import { PromoteBody, RollbackBody } from './releases.dto.js';
 
 @ApiTags('releases')
 @Controller(['api/v1/environments', 'api/v1/projects/:project/environments'])

@@ -96,7 +96,12 @@ export class ResolveRoute {
     return text;
   }
 
-  private send(request: FastifyRequest, reply: FastifyReply, text: VersionText, answer: Answer): FastifyReply {
+  private send(
+    request: FastifyRequest,
+    reply: FastifyReply,
+    text: VersionText,
+    answer: Answer,
+  ): FastifyReply {
     const { reason, environment } = answer;
     const runs = environment && this.follower.live.activeVersions.environment(environment.id);
     const position = runs?.position == null ? text.position : String(runs.position);

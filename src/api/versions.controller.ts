@@ -1,11 +1,9 @@
 // Versions of a flow over HTTP: writing them, comparing them, and where they are active.
 import { Body, Controller, Delete, Get, HttpCode, Param, Patch, Post, Query } from '@nestjs/common';
 import { CommandBus } from '@nestjs/cqrs';
-import { ApiProperty, ApiPropertyOptional, ApiTags } from '@nestjs/swagger';
-import { IsOptional } from 'class-validator';
+import { ApiTags } from '@nestjs/swagger';
 import { ActivateVersion, DeactivateVersion } from '../commands/activate-version.js';
 import { DraftVersion, EditVersion, ForkVersion } from '../commands/write-version.js';
-import type { Content } from '../domain/flow.events.js';
 import { Refused } from '../domain/refused.js';
 import { LogFollower } from '../read/log-follower.js';
 import { VersionLog } from '../read/version-log.js';
@@ -18,55 +16,13 @@ import { Commands, Paged, Reads, WithPosition } from './documented.js';
 import { PinnedRelease } from './headers.js';
 import { fromCursor, NUMBER_CURSOR, page, PageQuery } from './paging.js';
 import { presentMade, presentVersion } from './present.js';
-import { IsComment, IsContent, IsLabel, IsReference, ReferencePipe } from './validation.js';
-
-export class DraftVersionBody {
-  /** Any JSON object, up to 512 KiB as canonical JSON. */
-  @IsContent()
-  @ApiProperty({ type: 'object', additionalProperties: true })
-  content: Content;
-
-  /** A word or two for people, such as `v2.1` or `winter`. */
-  @IsOptional()
-  @IsLabel()
-  label?: string | null;
-
-  @IsOptional()
-  @IsComment()
-  comment?: string | null;
-}
-
-/** What is left out stays as it was. */
-export class EditVersionBody {
-  @IsOptional()
-  @IsContent()
-  @ApiPropertyOptional({ type: 'object', additionalProperties: true })
-  content?: Content;
-
-  @IsOptional()
-  @IsLabel()
-  label?: string | null;
-
-  @IsOptional()
-  @IsComment()
-  comment?: string | null;
-}
-
-export class ActivateVersionBody {
-  /** Slug or id. */
-  @IsReference()
-  environment: string;
-
-  @IsOptional()
-  @IsComment()
-  comment?: string | null;
-}
-
-export class DeactivateVersionBody {
-  @IsOptional()
-  @IsComment()
-  comment?: string | null;
-}
+import { ReferencePipe } from './validation.js';
+import {
+  ActivateVersionBody,
+  DeactivateVersionBody,
+  DraftVersionBody,
+  EditVersionBody,
+} from './versions.dto.js';
 
 @ApiTags('versions')
 @Controller(['api/v1/flows/:flow', 'api/v1/projects/:project/flows/:flow'])

@@ -42,7 +42,13 @@ export class CreateFlowHandler implements ICommandHandler<CreateFlow> {
         ? null
         : { versionId: uuidv7(), content, digest: digestOf(content), label: null, comment };
     const flowId = await this.reserve(caller, slug);
-    const { position } = await this.flows.run(caller, flowId, { type: 'CreateFlow', slug, name, kind, first });
+    const { position } = await this.flows.run(caller, flowId, {
+      type: 'CreateFlow',
+      slug,
+      name,
+      kind,
+      first,
+    });
     return { flowId, position };
   }
 

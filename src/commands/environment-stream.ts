@@ -33,9 +33,7 @@ export class EnvironmentStream {
   async run(
     caller: InProject,
     environmentId: string,
-    decide: (
-      state: EnvironmentState,
-    ) => readonly EnvironmentEvent[] | Promise<readonly EnvironmentEvent[]>,
+    decide: (state: EnvironmentState) => readonly EnvironmentEvent[] | Promise<readonly EnvironmentEvent[]>,
     dryRun = false,
   ): Promise<ReleaseAnswer> {
     const { events, meta, position } = await this.log.run({

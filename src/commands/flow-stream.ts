@@ -22,7 +22,8 @@ export class FlowStream {
     return this.log.run({
       stream: streamOf('flow', flowId),
       load: () => this.streams.flow(flowId),
-      decide: async (state) => flow.decide(state, typeof command === 'function' ? await command(state) : command),
+      decide: async (state) =>
+        flow.decide(state, typeof command === 'function' ? await command(state) : command),
       caller,
     });
   }

@@ -52,7 +52,11 @@ export class Streams {
       if (page.length === 0) break;
       // Another reader of the same flow may have taken some of the page in the meantime.
       const news = page.filter(({ revision }) => revision > known.revision);
-      fold(flow, news.map((stored) => new Recorded(stored).event as FlowEvent), known.state);
+      fold(
+        flow,
+        news.map((stored) => new Recorded(stored).event as FlowEvent),
+        known.state,
+      );
       known.revision = page.at(-1)?.revision ?? known.revision;
     }
     assert(known.revision < 0 || known.state.exists, `stream of flow ${id} begins with its creation`);

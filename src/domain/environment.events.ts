@@ -50,7 +50,4 @@ export interface EnvironmentRolledBack extends Release {
 }
 
 export type EnvironmentEvent =
-  | VersionActivated
-  | VersionDeactivated
-  | VersionsPromoted
-  | EnvironmentRolledBack;
+  VersionActivated | VersionDeactivated | VersionsPromoted | EnvironmentRolledBack;

@@ -2,7 +2,13 @@
 // release too. Promotion and rollback have their own files; the two small commands are here.
 import { assert, unreachable, type Decider } from './decider.js';
 import type { Change, EnvironmentEvent, VersionRef } from './environment.events.js';
-import { inEffectAfter, placementOf, refuseMoved, sameVersion, type EnvironmentState } from './environment-state.js';
+import {
+  inEffectAfter,
+  placementOf,
+  refuseMoved,
+  sameVersion,
+  type EnvironmentState,
+} from './environment-state.js';
 import { decidePromotion, type Promote } from './promotion.js';
 import { decideRollback, type Rollback } from './rollback.js';
 

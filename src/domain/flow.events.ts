@@ -72,9 +72,4 @@ export interface VersionLocked {
 }
 
 export type FlowEvent =
-  | FlowCreated
-  | FlowRenamed
-  | FlowArchived
-  | VersionDrafted
-  | VersionEdited
-  | VersionLocked;
+  FlowCreated | FlowRenamed | FlowArchived | VersionDrafted | VersionEdited | VersionLocked;

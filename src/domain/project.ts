@@ -236,7 +236,10 @@ function environmentIn(state: ProjectState, id: string): EnvironmentEntry {
 
 function entry(state: ProjectState, { environmentId }: { readonly environmentId: string }): EnvironmentEntry {
   const environment = state.environments.get(environmentId);
-  assert(environment !== undefined, `environment ${environmentId} was created before anything else befell it`);
+  assert(
+    environment !== undefined,
+    `environment ${environmentId} was created before anything else befell it`,
+  );
   return environment;
 }
 

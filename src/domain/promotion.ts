@@ -57,7 +57,10 @@ function chosenChanges(target: EnvironmentState, command: Promote): Change[] {
     const version = placementOf(source, flowId).version;
     const removable = command.prune && placementOf(target, flowId).version !== null;
     if (version === null && !removable) {
-      errors.push({ pointer: `/flowIds/${index}`, detail: `${flowId} is not active in the source environment.` });
+      errors.push({
+        pointer: `/flowIds/${index}`,
+        detail: `${flowId} is not active in the source environment.`,
+      });
     } else {
       pushChange(changes, target, flowId, version);
     }

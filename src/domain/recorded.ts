@@ -56,7 +56,8 @@ export class Recorded {
   private parsedMeta: EventMetadata | undefined;
 
   constructor(private readonly stored: StoredFact) {
-    if (!Object.hasOwn(KNOWN, stored.type)) throw new UnknownEvent(stored.type, this.meta.schema, stored.position);
+    if (!Object.hasOwn(KNOWN, stored.type))
+      throw new UnknownEvent(stored.type, this.meta.schema, stored.position);
     this.event = stored.decided ?? decode(stored);
   }
 

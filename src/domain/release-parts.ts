@@ -15,7 +15,9 @@ export function inParts<Event extends VersionsPromoted | EnvironmentRolledBack>(
 }
 
 /** The whole release again, from its parts in their order. */
-export function joined<Event extends { readonly changes: readonly Change[] }>(parts: readonly Event[]): Event {
+export function joined<Event extends { readonly changes: readonly Change[] }>(
+  parts: readonly Event[],
+): Event {
   const [first] = parts;
   if (first === undefined) throw new Error('Broken promise: a release has at least one part');
   if (parts.length === 1) return first;

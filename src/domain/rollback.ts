@@ -1,7 +1,14 @@
 // Rollback: one release that puts the state of an earlier one in effect. History is never rewritten: earlier
 // changes are undone backwards, and going back twice goes further back instead of toggling.
 import { assert } from './decider.js';
-import { inEffectAfter, placementOf, refuseMoved, sameVersion, type EnvironmentState, type Placement } from './environment-state.js';
+import {
+  inEffectAfter,
+  placementOf,
+  refuseMoved,
+  sameVersion,
+  type EnvironmentState,
+  type Placement,
+} from './environment-state.js';
 import type { Change, EnvironmentEvent, EnvironmentRolledBack } from './environment.events.js';
 import { Refused, type FieldError } from './refused.js';
 import { inParts } from './release-parts.js';

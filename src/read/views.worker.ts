@@ -25,9 +25,7 @@ export interface Checkpoint {
 
 /** What the views answer: where they stand, or why they stopped. */
 export type FromViews =
-  | { readonly checkpoint: Checkpoint | null }
-  | { readonly failed: string }
-  | { readonly closed: true };
+  { readonly checkpoint: Checkpoint | null } | { readonly failed: string } | { readonly closed: true };
 
 const PROJECTIONS: readonly Projection[] = [workspaces, projects, flows, versions, activeVersions, releases];
 const FOLDS = PROJECTIONS.map(({ name, version }) => `${name} ${version}`).join(', ');
