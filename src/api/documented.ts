@@ -55,7 +55,7 @@ export function WithPosition(changed: Type, status = 200): MethodDecorator {
 }
 
 function answer(status: number, schema: object): MethodDecorator {
-  return ApiResponse({ status, schema } as Parameters<typeof ApiResponse>[0]);
+  return ApiResponse({ status, schema });
 }
 
 /** The responses of an operation, by status: which codes each may carry. */
@@ -89,6 +89,6 @@ export const READ_PROBLEMS = ANY_ROUTE;
 
 function problemResponses(codes: readonly ProblemCode[]): MethodDecorator[] {
   return [...problemsByStatus(codes)].map(([status, ofStatus]) =>
-    ApiResponse({ status, ...problemResponse(ofStatus) } as Parameters<typeof ApiResponse>[0]),
+    ApiResponse({ status, ...problemResponse(ofStatus) }),
   );
 }

@@ -40,7 +40,7 @@ export function describe(app: NestFastifyApplication): OpenAPIObject {
     extraModels: [ResolvedAnswer],
   });
   const schemas = (document.components ??= {}).schemas ?? {};
-  document.components.schemas = { ...schemas, Problem: PROBLEM } as typeof schemas;
+  document.components.schemas = { ...schemas, Problem: PROBLEM };
   for (const path of RESOLVE_PATHS) document.paths[openPath(path)] = { get: resolveOperation() } as never;
   for (const [path, item] of Object.entries(document.paths)) completeOperations(path, item as Json);
   for (const [name, schema] of Object.entries(document.components.schemas)) {

@@ -104,7 +104,7 @@ export class ResolveRoute {
   ): FastifyReply {
     const { reason, environment } = answer;
     const runs = environment && this.follower.live.activeVersions.environment(environment.id);
-    const position = runs?.position == null ? text.position : String(runs.position);
+    const position = runs?.position ? String(runs.position) : text.position;
     const tag = `"${text.tag}.${reason}.${environment?.slug ?? ''}.${position}"`;
     void reply.header('etag', tag).header('cache-control', 'private, no-cache');
     if (hasAlready(request, tag)) return reply.code(304).send();
@@ -153,5 +153,5 @@ function unknownParameter(name: string, detail: string): Problem {
 }
 
 function quoted(text: string | null | undefined): string {
-  return text == null ? 'null' : `"${text}"`;
+  return typeof text === 'string' ? `"${text}"` : 'null';
 }

@@ -122,7 +122,7 @@ function instantiate(dto: Dto, fields: Fields, known: Set<string>, content: Set<
       (content.has(name) ? aside : plain)[name] = fields[name];
     }
   }
-  const instance = Object.assign(plainToInstance(dto, plain), aside) as Fields;
+  const instance: Fields = Object.assign(plainToInstance(dto, plain), aside);
   for (const name of Object.keys(instance)) {
     if (instance[name] === undefined) {
       delete instance[name];
