@@ -7,6 +7,7 @@ import type { EnvironmentEvent, VersionRef } from '../src/domain/environment.eve
 import { idInStream } from '../src/domain/events.js';
 import type { Recorded } from '../src/domain/recorded.js';
 import { Differences } from './differences.js';
+import { FlowNumbers, PlacementColumn } from './placement-column.js';
 import type { Projection, Rows, Tables } from './projection.js';
 
 export interface Environment {
@@ -16,39 +17,57 @@ export interface Environment {
   /** Where its newest release is complete; null before the first. */
   position: bigint | null;
   readonly state: EnvironmentState;
+  /** The flows of `state`. */
+  readonly column: PlacementColumn;
 }
 
 export class ActiveVersions {
   readonly differences = new Differences((id) => this.environment(id).state);
   private readonly environments = new Map<string, Environment>();
-  /** Flow id to the environments where it was ever active, in the order of its first activation there. */
-  private readonly everActiveIn = new Map<string, string[]>();
+  private readonly columns: PlacementColumn[] = [];
+  /** By flow number: the environments where it was ever active, in the order of its first activation there. */
+  private readonly everActiveIn: string[][] = [];
+
+  constructor(private readonly numbers = new FlowNumbers()) {}
 
   /** The environment's releases so far; an environment without any is not in the log of releases yet. */
   environment(id: string): Environment {
     const known = this.environments.get(id);
     if (known !== undefined) return known;
-    const empty = { id, revision: -1, position: null, state: environment.initial() };
+    const column = new PlacementColumn(this.numbers, this.columns);
+    this.columns.push(column);
+    const empty: Environment = {
+      ...{ id, revision: -1, position: null, column },
+      state: { ...environment.initial(), flows: column },
+    };
     this.environments.set(id, empty);
     return empty;
   }
 
   /** The version of a flow that an environment resolves to. */
   active(environmentId: string, flowId: string): VersionRef | null {
-    return this.environments.get(environmentId)?.state.flows.get(flowId)?.version ?? null;
+    return this.environments.get(environmentId)?.column.get(flowId)?.version ?? null;
+  }
+
+  /** The id of that version, for a flow whose number is known already. */
+  activeAt(environmentId: string, flowNumber: number): string | null {
+    return this.environments.get(environmentId)?.column.versionIdAt(flowNumber) ?? null;
   }
 
   /** Ids of the environments where a flow is active, in the order of its first activation there. */
   environmentsOf(flowId: string): string[] {
-    const ever = this.everActiveIn.get(flowId) ?? [];
-    return ever.filter((environmentId) => this.active(environmentId, flowId) !== null);
+    const flowNumber = this.numbers.find(flowId);
+    return flowNumber === undefined ? [] : this.environmentsAt(flowNumber);
+  }
+
+  environmentsAt(flowNumber: number): string[] {
+    const ever = this.everActiveIn[flowNumber] ?? [];
+    return ever.filter((environmentId) => this.activeAt(environmentId, flowNumber) !== null);
   }
 
   take(event: EnvironmentEvent, recorded: Recorded): void {
     const known = this.environment(idInStream(recorded.stream));
-    for (const { flowId } of event.changes) {
-      if (!known.state.flows.has(flowId)) this.noteFirstActivation(flowId, known.id);
-    }
+    for (const { flowId } of event.changes) this.noteActivation(flowId, known.id);
     const held = known.state.held;
     environment.evolve(known.state, event);
     known.revision = recorded.revision;
@@ -67,20 +86,21 @@ export class ActiveVersions {
       known.state.release = row.release;
       known.state.inEffect = row.in_effect;
     }
-    const placed = rows.iterate<PlacementRow>('SELECT * FROM placements ORDER BY first_activated, rank');
-    for (const row of placed) {
+    // In the order of their insertion, which is that of the first activations.
+    for (const row of rows.iterate<PlacementRow>('SELECT * FROM placements ORDER BY rowid')) {
       const { state, id } = this.environment(row.environment_id);
       const version = fromRow(row);
       state.flows.set(row.flow_id, { version, since: row.since });
       if (version !== null) state.activeCount += 1;
-      this.noteFirstActivation(row.flow_id, id);
+      this.noteActivation(row.flow_id, id);
     }
   }
 
-  private noteFirstActivation(flowId: string, environmentId: string): void {
-    const ever = this.everActiveIn.get(flowId);
-    if (ever === undefined) this.everActiveIn.set(flowId, [environmentId]);
-    else if (!ever.includes(environmentId)) ever.push(environmentId);
+  private noteActivation(flowId: string, environmentId: string): void {
+    const flowNumber = this.numbers.of(flowId);
+    while (this.everActiveIn.length <= flowNumber) this.everActiveIn.push([]);
+    const ever = this.everActiveIn[flowNumber];
+    if (ever?.includes(environmentId) === false) ever.push(environmentId);
   }
 }
 
@@ -103,12 +123,11 @@ interface PlacementRow {
 
 export const activeVersions: Projection = {
   name: 'active_versions',
-  version: 1,
+  version: 2,
   schema: `CREATE TABLE environment_heads (environment_id TEXT PRIMARY KEY, revision INTEGER NOT NULL,
       position INTEGER NOT NULL, release INTEGER NOT NULL, in_effect INTEGER NOT NULL) STRICT, WITHOUT ROWID;
     CREATE TABLE placements (environment_id TEXT NOT NULL, flow_id TEXT NOT NULL, version_id TEXT,
-      number INTEGER, digest TEXT, since INTEGER NOT NULL, first_activated INTEGER NOT NULL,
-      rank INTEGER NOT NULL, PRIMARY KEY (environment_id, flow_id)) STRICT, WITHOUT ROWID`,
+      number INTEGER, digest TEXT, since INTEGER NOT NULL, UNIQUE (environment_id, flow_id)) STRICT`,
   on: {
     VersionActivated: take,
     VersionDeactivated: take,
@@ -120,13 +139,12 @@ export const activeVersions: Projection = {
 /** Parts of a release become rows one by one: nobody reads them before the log has been followed to its end. */
 function take(tables: Tables, event: EnvironmentEvent, { stream, revision, position }: Recorded): void {
   const environmentId = idInStream(stream);
-  for (const [rank, { flowId, to, toSince }] of event.changes.entries()) {
+  for (const { flowId, to, toSince } of event.changes) {
     tables.run(
-      `INSERT INTO placements (environment_id, flow_id, version_id, number, digest, since, first_activated, rank)
-       VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET version_id = excluded.version_id,
+      `INSERT INTO placements (environment_id, flow_id, version_id, number, digest, since)
+       VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET version_id = excluded.version_id,
        number = excluded.number, digest = excluded.digest, since = excluded.since`,
       ...[environmentId, flowId, to?.versionId ?? null, to?.number ?? null, to?.digest ?? null, toSince],
-      ...[position, rank],
     );
   }
   if (event.part !== undefined && event.part.number < event.part.of) return;

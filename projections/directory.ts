@@ -2,12 +2,14 @@
 // In memory, because every request asks it.
 import type { AccessEvent } from '../src/domain/access.events.js';
 import type { ApiKey } from '../src/domain/access.js';
+import { assert } from '../src/domain/decider.js';
 import { idInStream, type DomainEvent } from '../src/domain/events.js';
 import { archived, type EnvironmentEntry } from '../src/domain/project.js';
 import type { ProjectEvent } from '../src/domain/project.events.js';
 import type { Recorded } from '../src/domain/recorded.js';
 import { Refused } from '../src/domain/refused.js';
 import { allFlows, evolveFlow, type Flow } from './flows.js';
+import { FlowNumbers } from './placement-column.js';
 import type { Rows } from './projection.js';
 import { allProjects, evolveProject, type Project } from './projects.js';
 import { allWorkspaces, evolveWorkspace, type Workspace } from './workspaces.js';
@@ -20,10 +22,13 @@ export interface KnownKey {
 export class Directory {
   private readonly workspaces = new Map<string, Workspace>();
   private readonly projects = new Map<string, Project>();
-  private readonly flows = new Map<string, Flow>();
+  /** By flow number. */
+  private readonly flows: (Flow | undefined)[] = [];
   private readonly keysByHash = new Map<string, KnownKey>();
-  /** Project id to its flows by slug. */
-  private readonly flowsBySlug = new Map<string, Map<string, Flow>>();
+  /** Project id to its flows, by slug, as flow numbers. */
+  private readonly flowsBySlug = new Map<string, Map<string, number>>();
+
+  constructor(private readonly numbers = new FlowNumbers()) {}
 
   keyByHash(hash: string): KnownKey | undefined {
     return this.keysByHash.get(hash);
@@ -70,22 +75,39 @@ export class Directory {
     return found;
   }
 
-  findFlow(project: Project, reference: string): Flow | undefined {
+  findFlowNumber(project: Project, reference: string): number | undefined {
     const bySlug = this.flowsBySlug.get(project.id)?.get(reference);
     if (bySlug !== undefined) return bySlug;
-    const byId = this.flows.get(reference);
-    return byId?.projectId === project.id ? byId : undefined;
+    const byId = this.numbers.find(reference);
+    return byId !== undefined && this.flows[byId]?.projectId === project.id ? byId : undefined;
   }
 
-  /** By slug or id. Throws `flow-not-found`. */
-  flow(project: Project, reference: string): Flow {
-    const found = this.findFlow(project, reference);
+  findFlow(project: Project, reference: string): Flow | undefined {
+    const number = this.findFlowNumber(project, reference);
+    return number === undefined ? undefined : this.flows[number];
+  }
+
+  /** The number of a flow, by slug or id. Throws `flow-not-found`. */
+  flowNumber(project: Project, reference: string): number {
+    const found = this.findFlowNumber(project, reference);
     if (found !== undefined) return found;
     throw new Refused('flow-not-found', `There is no flow ${quoted(reference)}.`);
   }
 
+  /** By slug or id. Throws `flow-not-found`. */
+  flow(project: Project, reference: string): Flow {
+    return this.flowAt(this.flowNumber(project, reference));
+  }
+
   flowById(id: string): Flow | undefined {
-    return this.flows.get(id);
+    const number = this.numbers.find(id);
+    return number === undefined ? undefined : this.flows[number];
+  }
+
+  flowAt(number: number): Flow {
+    const flow = this.flows[number];
+    assert(flow !== undefined, `flow number ${number} was given to a flow`);
+    return flow;
   }
 
   takeAccess(event: AccessEvent, recorded: Recorded): void {
@@ -101,7 +123,7 @@ export class Directory {
   }
 
   takeFlow(event: DomainEvent, recorded: Recorded): void {
-    const flow = evolveFlow(this.flows.get(idInStream(recorded.stream)), event, recorded);
+    const flow = evolveFlow(this.flowById(idInStream(recorded.stream)), event, recorded);
     if (flow !== undefined && event.type === 'FlowCreated') this.keepFlow(flow);
   }
 
@@ -120,10 +142,12 @@ export class Directory {
   }
 
   private keepFlow(flow: Flow): void {
-    this.flows.set(flow.id, flow);
+    const number = this.numbers.of(flow.id);
+    while (this.flows.length <= number) this.flows.push(undefined);
+    this.flows[number] = flow;
     const bySlug = this.flowsBySlug.get(flow.projectId);
-    if (bySlug === undefined) this.flowsBySlug.set(flow.projectId, new Map([[flow.slug, flow]]));
-    else bySlug.set(flow.slug, flow);
+    if (bySlug === undefined) this.flowsBySlug.set(flow.projectId, new Map([[flow.slug, number]]));
+    else bySlug.set(flow.slug, number);
   }
 }
 

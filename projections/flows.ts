@@ -87,8 +87,9 @@ export function flowIdsBySlug(rows: Rows, projectId: string, filter: FlowFilter)
   return found.map(({ id }) => id);
 }
 
+/** In the order of their creation. */
 export function* allFlows(rows: Rows): IterableIterator<Flow> {
-  for (const row of rows.iterate<Row>('SELECT * FROM flows')) {
+  for (const row of rows.iterate<Row>('SELECT * FROM flows ORDER BY rowid')) {
     yield {
       id: row.id,
       projectId: row.project_id,
@@ -105,10 +106,10 @@ export function* allFlows(rows: Rows): IterableIterator<Flow> {
 
 export const flows: Projection = {
   name: 'flows',
-  version: 1,
-  schema: `CREATE TABLE flows (id TEXT PRIMARY KEY, project_id TEXT NOT NULL, slug TEXT NOT NULL,
+  version: 2,
+  schema: `CREATE TABLE flows (id TEXT NOT NULL UNIQUE, project_id TEXT NOT NULL, slug TEXT NOT NULL,
       name TEXT NOT NULL, kind TEXT NOT NULL, created_at TEXT NOT NULL, archived_at TEXT, latest_id TEXT,
-      latest_number INTEGER NOT NULL DEFAULT 0) STRICT, WITHOUT ROWID;
+      latest_number INTEGER NOT NULL DEFAULT 0) STRICT;
     CREATE UNIQUE INDEX flows_by_slug ON flows (project_id, slug)`,
   on: {
     FlowCreated: (tables, { slug, name, kind }, { stream, meta }) =>

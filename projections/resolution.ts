@@ -4,7 +4,6 @@
 import { Refused } from '../src/domain/refused.js';
 import type { ActiveVersions } from './active-versions.js';
 import type { Directory } from './directory.js';
-import type { Flow } from './flows.js';
 import type { Project } from './projects.js';
 
 export type ResolutionReason = 'version' | 'environment' | 'default-environment' | 'first-active' | 'latest';
@@ -12,7 +11,7 @@ export type ResolutionReason = 'version' | 'environment' | 'default-environment'
 export interface Resolved {
   readonly reason: ResolutionReason;
   readonly versionId: string;
-  /** Slug and id of the environment that decided; null for the reasons `version` and `latest`. */
+  /** The environment that decided; null for the reasons `version` and `latest`. */
   readonly environment: { readonly id: string; readonly slug: string } | null;
 }
 
@@ -26,35 +25,41 @@ export class Resolution {
    * The answer for a caller who named no version. Throws `environment-not-found`, `environment-archived` or
    * `not-active`, naming the environment, and `version-not-found` for a flow without any version.
    */
-  resolve(project: Project, flow: Flow, requestedEnvironment: string | undefined): Resolved {
+  resolve(project: Project, flowNumber: number, requestedEnvironment: string | undefined): Resolved {
     if (requestedEnvironment !== undefined) {
-      return this.within('environment', project, flow, requestedEnvironment);
+      return this.within('environment', project, flowNumber, requestedEnvironment);
     }
     const { defaultEnvironment, withoutEnvironment } = project.state;
     if (defaultEnvironment !== null) {
-      return this.within('default-environment', project, flow, defaultEnvironment);
+      return this.within('default-environment', project, flowNumber, defaultEnvironment);
     }
-    const first = withoutEnvironment === 'first-active' ? this.firstActive(project, flow) : undefined;
+    const first = withoutEnvironment === 'first-active' ? this.firstActive(project, flowNumber) : undefined;
     if (first !== undefined) return first;
-    if (flow.latestId !== null) return { reason: 'latest', versionId: flow.latestId, environment: null };
-    throw new Refused('version-not-found', `Flow ${flow.slug} has no version yet.`);
+    const { latestId, slug } = this.directory.flowAt(flowNumber);
+    if (latestId !== null) return { reason: 'latest', versionId: latestId, environment: null };
+    throw new Refused('version-not-found', `Flow ${slug} has no version yet.`);
   }
 
-  private within(reason: ResolutionReason, project: Project, flow: Flow, reference: string): Resolved {
-    const { id, slug } = this.directory.openEnvironment(project, reference);
-    const version = this.activeVersions.active(id, flow.id);
-    if (version !== null) return { reason, versionId: version.versionId, environment: { id, slug } };
-    throw new Refused('not-active', `Flow ${flow.slug} is not active in environment ${slug}.`);
+  private within(
+    reason: ResolutionReason,
+    project: Project,
+    flowNumber: number,
+    reference: string,
+  ): Resolved {
+    const environment = this.directory.openEnvironment(project, reference);
+    const versionId = this.activeVersions.activeAt(environment.id, flowNumber);
+    if (versionId !== null) return { reason, versionId, environment };
+    const { slug } = this.directory.flowAt(flowNumber);
+    throw new Refused('not-active', `Flow ${slug} is not active in environment ${environment.slug}.`);
   }
 
   /** The first entry of the flow's active versions; archived environments count for nothing. */
-  private firstActive(project: Project, flow: Flow): Resolved | undefined {
-    for (const environmentId of this.activeVersions.environmentsOf(flow.id)) {
+  private firstActive(project: Project, flowNumber: number): Resolved | undefined {
+    for (const environmentId of this.activeVersions.environmentsAt(flowNumber)) {
       const environment = project.state.environments.get(environmentId);
-      const version = this.activeVersions.active(environmentId, flow.id);
-      if (environment === undefined || environment.archived || version === null) continue;
-      const { id, slug } = environment;
-      return { reason: 'first-active', versionId: version.versionId, environment: { id, slug } };
+      const versionId = this.activeVersions.activeAt(environmentId, flowNumber);
+      if (environment === undefined || environment.archived || versionId === null) continue;
+      return { reason: 'first-active', versionId, environment };
     }
     return undefined;
   }

@@ -1,10 +1,10 @@
 // The HTTP server under Nest: its limits and timeouts, how bodies and queries are read, and that whatever
 // goes wrong below the controllers, down to a request that is not HTTP, ends as a problem with a request id.
+import { randomUUID } from 'node:crypto';
 import { STATUS_CODES } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { FastifyAdapter } from '@nestjs/platform-fastify';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
-import { v7 as uuidv7 } from 'uuid';
 import { noRoute, sendProblem, type ProblemLog } from './problem.filter.js';
 import { Problem, problemBody, problemHeaders } from './problem.js';
 import { parseStrictJson } from './strict-json.js';
@@ -36,8 +36,7 @@ class HttpAdapter extends FastifyAdapter {
     const instance = this.getInstance<FastifyInstance>();
     readJsonOnly(instance);
     instance.addHook('onRequest', (request, reply, done) => {
-      // On the raw response, so that an answer that is streamed past Fastify has it too.
-      reply.raw.setHeader('x-request-id', request.id);
+      void reply.header('x-request-id', request.id);
       done(this.draining ? new Problem('shutting-down', 'Send the request to another server.') : undefined);
     });
     instance.setErrorHandler((error, request, reply) => sendProblem(reply, error, request.id, log));
@@ -87,7 +86,7 @@ const REQUEST_ID = /^[A-Za-z0-9._~-]{1,128}$/;
 
 /** The caller's id when it can safely stand in headers and logs, else a new one. */
 function requestId(sent: string | string[] | undefined): string {
-  return typeof sent === 'string' && REQUEST_ID.test(sent) ? sent : uuidv7();
+  return typeof sent === 'string' && REQUEST_ID.test(sent) ? sent : randomUUID();
 }
 
 function readJsonOnly(instance: FastifyInstance): void {
@@ -138,7 +137,7 @@ function socketProblem(code: string | undefined): Problem {
 }
 
 function rawAnswer(problem: Problem): string {
-  const id = uuidv7();
+  const id = randomUUID();
   const body = JSON.stringify(problemBody(problem, id));
   const headers = {
     ...problemHeaders(problem),

@@ -50,9 +50,12 @@ export class ResolveRoute {
   private answer(request: FastifyRequest, reply: FastifyReply): FastifyReply | Promise<FastifyReply> {
     const { project } = scopeIn(request);
     const { environment, version } = queryOf(request.query as Query);
-    const flow = this.flow(project, (request.params as { readonly flow: string }).flow);
-    if (version !== undefined) return this.explicit(request, reply, { project, flow, version, environment });
-    const resolved = this.follower.live.resolution.resolve(project, flow, environment);
+    const flowNumber = this.flowNumber(project, (request.params as { readonly flow: string }).flow);
+    if (version !== undefined) {
+      const flow = this.follower.live.directory.flowAt(flowNumber);
+      return this.explicit(request, reply, { project, flow, version, environment });
+    }
+    const resolved = this.follower.live.resolution.resolve(project, flowNumber, environment);
     const answer = { ...resolved, requestedEnvironment: environment };
     const text = this.texts.get(resolved.versionId);
     if (text !== undefined) return this.send(request, reply, text, answer);
@@ -119,9 +122,11 @@ export class ResolveRoute {
       .send(`${text.json},"resolution":${resolution}}`);
   }
 
-  private flow(project: Project, reference: string): Flow {
-    const flow = this.follower.live.directory.findFlow(project, reference);
-    return flow ?? this.follower.live.directory.flow(project, checked('flow', reference));
+  /** The hot path looks the flow up at once; what the reference looks like matters only when nothing is found. */
+  private flowNumber(project: Project, reference: string): number {
+    const { directory } = this.follower.live;
+    const found = directory.findFlowNumber(project, reference);
+    return found ?? directory.flowNumber(project, checked('flow', reference));
   }
 }
 

@@ -136,10 +136,9 @@ export class VersionsController {
     const { live } = this.follower;
     const flow = this.flow(scope, reference);
     const { id: environmentId } = live.directory.openEnvironment(scope.project, environment);
-    const { id: versionId } = await this.find(flow, version);
     const made = await this.commands.execute(
       new ActivateVersion(scope.caller, {
-        ...{ environmentId, flowId: flow.id, versionId, comment, expectedRelease },
+        ...{ environmentId, flowId: flow.id, version, comment, expectedRelease },
       }),
     );
     return presentMade(live, scope.project, made);

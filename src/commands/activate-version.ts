@@ -20,7 +20,8 @@ interface Request {
 export class ActivateVersion extends Command<ReleaseAnswer> {
   constructor(
     readonly caller: InProject,
-    readonly request: Request & { readonly versionId: string },
+    /** `version` is an id or a number. */
+    readonly request: Request & { readonly version: string },
   ) {
     super();
   }
@@ -45,16 +46,17 @@ export class ActivateVersionHandler implements ICommandHandler<ActivateVersion> 
   ) {}
 
   async execute({ caller, request }: ActivateVersion) {
-    const { environmentId, flowId, versionId, comment, expectedRelease } = request;
-    const version = await this.locked(caller, flowId, versionId);
+    const { environmentId, flowId, comment, expectedRelease } = request;
+    const version = await this.locked(caller, flowId, request.version);
     return this.environments.run(caller, environmentId, (state) =>
       environment.decide(state, { type: 'ActivateVersion', flowId, version, comment, expectedRelease }),
     );
   }
 
-  private async locked(caller: InProject, flowId: string, versionId: string): Promise<VersionRef> {
-    const lock = { type: 'LockVersion', versionId } as const;
+  private async locked(caller: InProject, flowId: string, reference: string): Promise<VersionRef> {
     const { state } = await this.streams.flow(flowId);
+    const { id: versionId } = versionIn(state, reference);
+    const lock = { type: 'LockVersion', versionId } as const;
     if (flow.decide(state, lock).length > 0) await this.flows.run(caller, flowId, lock);
     const { number, digest } = versionIn(state, versionId);
     return { versionId, number, digest };

@@ -1,10 +1,9 @@
 // The states that commands decide on. Projects and environments are folded in memory by the views, together with
 // the revision that the fold has reached; flows are folded when they are first asked for, and kept a while.
 import { LRUCache } from 'lru-cache';
-import { assert, fold } from '../domain/decider.js';
 import { access, type AccessState } from '../domain/access.js';
 import type { EnvironmentState } from '../domain/environment-state.js';
-import { slugStream, streamOf } from '../domain/events.js';
+import { idInStream, slugStream, streamOf } from '../domain/events.js';
 import { flow, type FlowState } from '../domain/flow.js';
 import type { FlowEvent, FlowSlugReserved } from '../domain/flow.events.js';
 import type { ProjectState } from '../domain/project.js';
@@ -14,16 +13,21 @@ import type { EventStore } from '../store/event-store.js';
 import type { Loaded } from './command-log.js';
 
 const FLOWS_KEPT_MAX = 10_000;
+const FLOW_STREAMS = streamOf('flow', '');
 
 export class Streams {
-  private readonly flows = new LRUCache<string, { state: FlowState; revision: number }>({
-    max: FLOWS_KEPT_MAX,
-  });
+  private readonly flows = new LRUCache<string, KnownFlow>({ max: FLOWS_KEPT_MAX });
 
   constructor(
     private readonly store: EventStore,
     private readonly follower: LogFollower,
-  ) {}
+  ) {
+    follower.onEvent((recorded) => {
+      if (!recorded.stream.startsWith(FLOW_STREAMS)) return;
+      const known = this.flows.peek(idInStream(recorded.stream));
+      if (known !== undefined) takeNext(known, recorded.revision, () => recorded);
+    });
+  }
 
   environment(id: string): Loaded<EnvironmentState> {
     return this.follower.live.activeVersions.environment(id);
@@ -44,23 +48,31 @@ export class Streams {
     return { state, revision: stored?.revision ?? -1 };
   }
 
-  /** Brings a flow up to the end of its stream. */
+  /** Read when first asked for; from then on the follower keeps it up to date. */
   async flow(id: string): Promise<Loaded<FlowState>> {
-    const known = this.flows.get(id) ?? { state: flow.initial(), revision: -1 };
+    const kept = this.flows.get(id);
+    if (kept?.whole === true) return kept;
+    const known = kept ?? { state: flow.initial(), revision: -1, whole: false };
+    this.flows.set(id, known);
     for (;;) {
       const page = await this.store.readStream(streamOf('flow', id), { from: known.revision + 1 });
       if (page.length === 0) break;
-      // Another reader of the same flow may have taken some of the page in the meantime.
-      const news = page.filter(({ revision }) => revision > known.revision);
-      fold(
-        flow,
-        news.map((stored) => new Recorded(stored).event as FlowEvent),
-        known.state,
-      );
-      known.revision = page.at(-1)?.revision ?? known.revision;
+      for (const stored of page) takeNext(known, stored.revision, () => new Recorded(stored));
     }
-    assert(known.revision < 0 || known.state.exists, `stream of flow ${id} begins with its creation`);
-    if (known.state.exists) this.flows.set(id, known);
+    known.whole = true;
     return known;
   }
+}
+
+interface KnownFlow {
+  readonly state: FlowState;
+  revision: number;
+  /** False while its stream is being read: the follower may be ahead of the reading, but never skips. */
+  whole: boolean;
+}
+
+function takeNext(known: KnownFlow, revision: number, recorded: () => Recorded): void {
+  if (revision !== known.revision + 1) return;
+  flow.evolve(known.state, recorded().event as FlowEvent);
+  known.revision = revision;
 }

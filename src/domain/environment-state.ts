@@ -8,13 +8,22 @@ export interface Placement {
   readonly since: number;
 }
 
+/** The flows of an environment, by id. A plain map will do; the views keep them in a denser form. */
+export interface Placements extends Iterable<[string, Placement]> {
+  readonly size: number;
+  get(flowId: string): Placement | undefined;
+  has(flowId: string): boolean;
+  set(flowId: string, placement: Placement): unknown;
+  keys(): Iterable<string>;
+}
+
 export interface EnvironmentState {
   /** The number of the newest release; 0 before the first. */
   release: number;
   /** The release whose state is in effect: the newest, or the one that a rollback restored. */
   inEffect: number;
-  /** Every flow that was ever active here, in the order of their first activation. */
-  readonly flows: Map<string, Placement>;
+  /** Every flow that was ever active here. */
+  readonly flows: Placements;
   activeCount: number;
   /** Changes of a release whose last part has not come yet. Nobody sees half a release. */
   held: Change[];

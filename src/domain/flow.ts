@@ -195,8 +195,11 @@ function refuseArchived(state: FlowState): void {
   if (state.archived) throw new Refused('flow-archived', `Flow ${state.slug} is archived.`);
 }
 
-export function versionIn(state: FlowState, versionId: string): VersionState {
-  const version = state.versions.get(versionId);
+/** By id or by number. */
+export function versionIn(state: FlowState, reference: string): VersionState {
+  const byNumber = (): VersionState | undefined =>
+    [...state.versions.values()].find(({ number }) => String(number) === reference);
+  const version = state.versions.get(reference) ?? byNumber();
   if (version !== undefined) return version;
-  throw new Refused('version-not-found', `Flow ${state.slug} has no version ${versionId}.`);
+  throw new Refused('version-not-found', `Flow ${state.slug} has no version ${reference}.`);
 }

@@ -5,14 +5,16 @@ import type { Recorded } from '../domain/recorded.js';
 import { unreachable } from '../domain/decider.js';
 import { ActiveVersions } from '../../projections/active-versions.js';
 import { Directory } from '../../projections/directory.js';
+import { FlowNumbers } from '../../projections/placement-column.js';
 import type { Rows } from '../../projections/projection.js';
 import { Resolution } from '../../projections/resolution.js';
 import type { Position } from '../store/event-store.js';
 import { Progress } from './progress.js';
 
 export class LiveViews {
-  readonly directory = new Directory();
-  readonly activeVersions = new ActiveVersions();
+  private readonly flowNumbers = new FlowNumbers();
+  readonly directory = new Directory(this.flowNumbers);
+  readonly activeVersions = new ActiveVersions(this.flowNumbers);
   readonly resolution = new Resolution(this.directory, this.activeVersions);
   readonly progress = new Progress();
 

@@ -13,6 +13,7 @@ export class LogFollower {
   /** When the newest event known here was recorded, in milliseconds since 1970. */
   lastTimeMs = 0;
   private subscription: Subscription | undefined;
+  private readonly listeners: ((recorded: Recorded) => void)[] = [];
 
   private constructor(
     private readonly store: EventStore,
@@ -33,6 +34,11 @@ export class LogFollower {
   /** Why the views no longer follow the log, one line each. Empty while all is well. */
   get failures(): readonly string[] {
     return [this.live.progress.failed, this.views.progress.failed].filter((reason) => reason !== undefined);
+  }
+
+  /** Calls `listener` for every event from now on, once the views in memory have taken it. */
+  onEvent(listener: (recorded: Recorded) => void): void {
+    this.listeners.push(listener);
   }
 
   async close(): Promise<void> {
@@ -71,6 +77,7 @@ export class LogFollower {
     for (const event of events) {
       last = new Recorded(event);
       this.live.take(last);
+      for (const listener of this.listeners) listener(last);
     }
     if (last === undefined) return undefined;
     this.lastTimeMs = timeMs(last);

@@ -56,6 +56,8 @@ export class SqliteEventStore implements EventStore {
   private readonly tail: LiveTail;
   private readonly appends = new Map<number, WaitingAppend>();
   private readonly reads = new Map<number, WaitingRead>();
+  /** Of appends that the writer has settled, and that are not answered yet. */
+  private readonly answers: AppendAnswer[] = [];
   private asked = 0;
   private counts = { appends: 0, commits: 0 };
   /** Why nothing is taken on any more. */
@@ -158,25 +160,33 @@ export class SqliteEventStore implements EventStore {
     else waiting?.reject(new StoreUnavailable(`The log cannot be read: ${answer.failed}`));
   }
 
+  /**
+   * Appends that shared a commit are answered one in a turn of the event loop: each answer wakes a command, and a
+   * hundred of them at once would keep every other request waiting.
+   */
   private settleAppends(answers: WriterAnswer): void {
-    const committed: StoredEvent[] = [];
-    for (const answer of answers) {
-      const waiting = this.appends.get(answer.number);
-      if (waiting === undefined || answer.kind !== 'appended') continue;
-      this.counts.appends += 1;
-      for (const event of storedFrom(waiting, answer.position)) committed.push(event);
+    if (answers.some(({ kind }) => kind === 'appended')) this.counts.commits += 1;
+    const idle = this.answers.length === 0;
+    this.answers.push(...answers);
+    if (idle) this.settleNext();
+  }
+
+  private settleNext(): void {
+    const answer = this.answers[0];
+    if (answer === undefined) return;
+    const waiting = this.appends.get(answer.number);
+    this.appends.delete(answer.number);
+    if (waiting !== undefined) {
+      if (answer.kind === 'appended') {
+        this.counts.appends += 1;
+        // Before anybody hears that the append has succeeded, whoever follows closely has it.
+        this.tail.publish(storedFrom(waiting, answer.position));
+      }
+      settle(waiting, answer);
     }
-    if (committed.length > 0) {
-      this.counts.commits += 1;
-      // Before anybody hears that an append has succeeded, whoever follows closely has it.
-      this.tail.publish(committed);
-    }
-    for (const answer of answers) {
-      const waiting = this.appends.get(answer.number);
-      this.appends.delete(answer.number);
-      if (waiting !== undefined) settle(waiting, answer);
-    }
-    if (this.appends.size === 0) this.onceIdle();
+    this.answers.shift();
+    if (this.answers.length > 0) setImmediate(() => this.settleNext());
+    else if (this.appends.size === 0) this.onceIdle();
   }
 
   /** A thread is gone. What it had been asked to append may or may not be in the log. */

@@ -2,9 +2,6 @@
 
 import { AppendTooLarge, PAGE_EVENTS_MAX, type ExpectedRevision, type NewEvent } from './event-store.js';
 
-/** Half of a character. It has no UTF-8 form: a backend would store something else, or nothing at all. */
-const LONE_SURROGATE = /\p{Surrogate}/u;
-
 /** Throws `AppendTooLarge`, or a plain `Error` for what only a bug of the caller can bring about. */
 export function checkAppend(
   stream: string,
@@ -33,7 +30,8 @@ export function pageLimit(limit: number = PAGE_EVENTS_MAX): number {
 
 function checkText(stream: string, what: string, text: unknown): void {
   if (typeof text !== 'string') throw new Error(`An append to ${stream} holds ${what} that is no text`);
-  if (LONE_SURROGATE.test(text)) {
+  // Half of a character has no UTF-8 form: a backend would store something else, or nothing at all.
+  if (!text.isWellFormed()) {
     throw new Error(`An append to ${stream} holds ${what} that is not well-formed Unicode`);
   }
 }
