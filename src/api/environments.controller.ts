@@ -11,7 +11,7 @@ import { LogFollower } from '../read/log-follower.js';
 import { InScope, type Scope } from './access.js';
 import { ActiveAnswer, DiffAnswer, EnvironmentAnswer, ProjectAnswer } from './answers.js';
 import { presentDiff } from './diff.js';
-import { answerOnce, releaseTag } from './headers.js';
+import { answerOnce, releaseTag, stateTag } from './headers.js';
 import { fromCursor, ID_CURSOR, page } from './paging.js';
 import { presentActive, presentEnvironment, presentProject } from './present.js';
 import { Problem } from './problem.js';
@@ -148,7 +148,8 @@ export class EnvironmentsController {
     const { live } = this.follower;
     const environment = live.directory.environment(project, reference);
     const { release } = live.activeVersions.environment(environment.id).state;
-    return answerOnce(request, reply, releaseTag(release), () => presentActive(live, environment));
+    const tag = stateTag(project, release);
+    return answerOnce(request, reply, tag, () => presentActive(live, environment));
   }
 
   private present({ project }: Scope, environmentId: string): EnvironmentAnswer {

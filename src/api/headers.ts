@@ -1,6 +1,7 @@
 // The conditional headers: a release pinned by If-Match, and answers that the caller has already.
 import { createParamDecorator, type ExecutionContext } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
+import type { Project } from '../../projections/projects.js';
 import { Problem } from './problem.js';
 
 const RELEASE_TAG = /^"(0|[1-9][0-9]{0,14})"$/;
@@ -16,6 +17,11 @@ export const PinnedRelease = createParamDecorator((_: unknown, context: Executio
 
 export function releaseTag(release: number): string {
   return `"${release}"`;
+}
+
+/** Names an answer that shows a release together with names, which a rename changes while the release stays. */
+export function stateTag(project: Project, release: number): string {
+  return `"${release}.${project.revision}"`;
 }
 
 /** Weak comparison, as RFC 9110 has it for If-None-Match. */

@@ -12,7 +12,7 @@ import { ReleaseLog } from '../read/release-log.js';
 import type { Project } from '../../projections/projects.js';
 import { InScope, type Scope } from './access.js';
 import { ReleaseAnswer, ReleaseMadeAnswer } from './answers.js';
-import { answerOnce, PinnedRelease, releaseTag } from './headers.js';
+import { answerOnce, PinnedRelease, stateTag } from './headers.js';
 import { fromCursor, NUMBER_CURSOR, PageQuery, toCursor } from './paging.js';
 import { presentMade, presentRelease } from './present.js';
 import { Commands, Paged, Reads } from './documented.js';
@@ -117,7 +117,8 @@ export class ReleasesController {
     if (made === undefined) {
       throw new Refused('release-not-found', `Environment ${environment.slug} has no release ${number}.`);
     }
-    return answerOnce(request, reply, releaseTag(number), () => this.present(project, environment, made));
+    const tag = stateTag(project, number);
+    return answerOnce(request, reply, tag, () => this.present(project, environment, made));
   }
 
   private present(

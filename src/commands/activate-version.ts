@@ -3,7 +3,7 @@
 import { Command, CommandHandler, type ICommandHandler } from '@nestjs/cqrs';
 import { environment } from '../domain/environment.js';
 import type { VersionRef } from '../domain/environment.events.js';
-import { flow, versionIn } from '../domain/flow.js';
+import { flow, versionIn, versionNamed } from '../domain/flow.js';
 import { EnvironmentStream, type ReleaseAnswer } from './environment-stream.js';
 import { FlowStream } from './flow-stream.js';
 import type { InProject } from './project-stream.js';
@@ -55,7 +55,7 @@ export class ActivateVersionHandler implements ICommandHandler<ActivateVersion> 
 
   private async locked(caller: InProject, flowId: string, reference: string): Promise<VersionRef> {
     const { state } = await this.streams.flow(flowId);
-    const { id: versionId } = versionIn(state, reference);
+    const { id: versionId } = versionNamed(state, reference);
     const lock = { type: 'LockVersion', versionId } as const;
     if (flow.decide(state, lock).length > 0) await this.flows.run(caller, flowId, lock);
     const { number, digest } = versionIn(state, versionId);

@@ -1,6 +1,6 @@
 // A flow and its versions: drafts that can be edited until their first activation locks them for ever after.
 import { assert, unreachable, type Decider } from './decider.js';
-import type { Content, FlowEvent, FlowKind } from './flow.events.js';
+import type { Content, FlowEvent, FlowKind, VersionDrafted, VersionEdited } from './flow.events.js';
 import { Refused } from './refused.js';
 
 /** All that decisions need of a version; its content stays in the log and in the views. */
@@ -9,6 +9,8 @@ export interface VersionState {
   readonly number: number;
   readonly locked: boolean;
   readonly digest: string;
+  readonly label: string | null;
+  readonly comment: string | null;
 }
 
 export interface FlowState {
@@ -116,22 +118,14 @@ export const flow: Decider<FlowState, FlowCommand, FlowEvent> = {
       case 'FlowArchived':
         state.archived = true;
         return state;
-      case 'VersionDrafted': {
-        const { versionId: id, number, digest } = event;
-        assert(number === state.versions.size + 1, `version ${number} follows ${state.versions.size}`);
-        state.versions.set(id, { id, number, digest, locked: false });
+      case 'VersionDrafted':
+        assert(event.number === state.versions.size + 1, `version ${event.number} is the next one`);
+        return putDraft(state, event);
+      case 'VersionEdited':
+        return putDraft(state, event);
+      case 'VersionLocked':
+        state.versions.set(event.versionId, { ...versionIn(state, event.versionId), locked: true });
         return state;
-      }
-      case 'VersionEdited': {
-        const { versionId: id, number, digest } = event;
-        state.versions.set(id, { id, number, digest, locked: false });
-        return state;
-      }
-      case 'VersionLocked': {
-        const { versionId: id, number, digest } = event;
-        state.versions.set(id, { id, number, digest, locked: true });
-        return state;
-      }
       default:
         return unreachable(event);
     }
@@ -169,10 +163,10 @@ function editVersion(state: FlowState, command: EditVersion): FlowEvent[] {
     );
   }
   const { versionId, content, digest, label, comment, before } = command;
-  if (version.digest !== before.digest) {
+  if (!sameText(version, before)) {
     throw new Refused('concurrent-change', `Version ${version.number} was edited meanwhile; read it again.`);
   }
-  if (digest === before.digest && label === before.label && comment === before.comment) return [];
+  if (sameText({ digest, label, comment }, before)) return [];
   return [{ type: 'VersionEdited', versionId, number: version.number, content, digest, label, comment }];
 }
 
@@ -195,11 +189,26 @@ function refuseArchived(state: FlowState): void {
   if (state.archived) throw new Refused('flow-archived', `Flow ${state.slug} is archived.`);
 }
 
-/** By id or by number. */
-export function versionIn(state: FlowState, reference: string): VersionState {
-  const byNumber = (): VersionState | undefined =>
-    [...state.versions.values()].find(({ number }) => String(number) === reference);
-  const version = state.versions.get(reference) ?? byNumber();
+type Text = Omit<VersionText, 'content'>;
+
+function sameText(a: Text, b: Text): boolean {
+  return a.digest === b.digest && a.label === b.label && a.comment === b.comment;
+}
+
+function putDraft(state: FlowState, event: VersionDrafted | VersionEdited): FlowState {
+  const { versionId: id, number, digest, label, comment } = event;
+  state.versions.set(id, { id, number, digest, label, comment, locked: false });
+  return state;
+}
+
+export function versionIn(state: FlowState, versionId: string): VersionState {
+  const version = state.versions.get(versionId);
   if (version !== undefined) return version;
-  throw new Refused('version-not-found', `Flow ${state.slug} has no version ${reference}.`);
+  throw new Refused('version-not-found', `Flow ${state.slug} has no version ${versionId}.`);
+}
+
+/** By id or by number, as callers name versions. */
+export function versionNamed(state: FlowState, reference: string): VersionState {
+  const named = [...state.versions.values()].find(({ number }) => String(number) === reference);
+  return named ?? versionIn(state, reference);
 }

@@ -171,6 +171,7 @@ function changeProject(state: ProjectState, command: ChangeProject): ProjectEven
 }
 
 function createEnvironment(state: ProjectState, command: CreateEnvironment): ProjectEvent[] {
+  assert(!state.environments.has(command.environmentId), 'an environment is created under an id of its own');
   refuseTaken(state, command.environmentId, command.slug, command.name);
   const { environmentId, slug, name, description, color } = command;
   const created: ProjectEvent = { type: 'EnvironmentCreated', environmentId, slug, name, description, color };

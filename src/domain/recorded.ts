@@ -1,6 +1,6 @@
 // An event as readers meet it: the fact, its metadata and its place. Stored bytes become facts here and nowhere
 // else, so this is where an old shape of an event would be brought to today's.
-import type { DomainEvent, EventMetadata } from './events.js';
+import { SCHEMA, type DomainEvent, type EventMetadata } from './events.js';
 
 /** What a store gives back of one event. */
 export interface StoredFact {
@@ -56,8 +56,11 @@ export class Recorded {
   private parsedMeta: EventMetadata | undefined;
 
   constructor(private readonly stored: StoredFact) {
-    if (!Object.hasOwn(KNOWN, stored.type))
-      throw new UnknownEvent(stored.type, this.meta.schema, stored.position);
+    // Quotes inside a value are escaped, so this can only be the member itself.
+    const schema = Number(/"schema":(\d+)/.exec(stored.meta)?.[1]);
+    if (schema !== SCHEMA || !Object.hasOwn(KNOWN, stored.type)) {
+      throw new UnknownEvent(stored.type, schema, stored.position);
+    }
     this.event = stored.decided ?? decode(stored);
   }
 

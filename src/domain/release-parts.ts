@@ -1,5 +1,6 @@
 // A bulk release is one append, all or nothing. Where its changes outgrow one event it is cut into parts.
-import type { Change, EnvironmentRolledBack, VersionsPromoted } from './environment.events.js';
+import { assert } from './decider.js';
+import type { EnvironmentEvent, EnvironmentRolledBack, VersionsPromoted } from './environment.events.js';
 
 /** About 800 KiB of JSON, so that a part fits the smallest event limit of the stores we write to (1 MiB). */
 export const CHANGES_PER_EVENT_MAX = 2_000;
@@ -15,11 +16,10 @@ export function inParts<Event extends VersionsPromoted | EnvironmentRolledBack>(
 }
 
 /** The whole release again, from its parts in their order. */
-export function joined<Event extends { readonly changes: readonly Change[] }>(
-  parts: readonly Event[],
-): Event {
+export function joined<Event extends EnvironmentEvent>(parts: readonly Event[]): Event {
   const [first] = parts;
-  if (first === undefined) throw new Error('Broken promise: a release has at least one part');
+  assert(first !== undefined, 'a release has at least one part');
   if (parts.length === 1) return first;
-  return { ...first, changes: parts.flatMap((part) => part.changes) };
+  const { part: _, ...release } = first;
+  return { ...release, changes: parts.flatMap((part) => part.changes) } as Event;
 }

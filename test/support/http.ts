@@ -1,0 +1,109 @@
+// Plain HTTP for tests: every answer with its status, its headers and its text, and no opinion on any of them.
+import type { ProblemBody } from '../../src/api/problem.js';
+
+export interface Answer<Body = unknown> {
+  readonly status: number;
+  readonly headers: Headers;
+  readonly text: string;
+  /** The text as JSON; undefined when it is none. */
+  readonly body: Body;
+}
+
+export interface Sent {
+  readonly headers?: Record<string, string>;
+  /** Sent as JSON, unless it is text or bytes, which are sent as they are. */
+  readonly body?: unknown;
+}
+
+export class Http {
+  constructor(
+    readonly url: string,
+    readonly key: string | undefined,
+  ) {}
+
+  get<Body>(path: string, headers: Record<string, string> = {}): Promise<Answer<Body>> {
+    return this.send('GET', `/api/v1${path}`, { headers });
+  }
+
+  post<Body>(path: string, body?: unknown, headers: Record<string, string> = {}): Promise<Answer<Body>> {
+    return this.send('POST', `/api/v1${path}`, { body, headers });
+  }
+
+  put<Body>(path: string, body?: unknown): Promise<Answer<Body>> {
+    return this.send('PUT', `/api/v1${path}`, { body });
+  }
+
+  patch<Body>(path: string, body?: unknown): Promise<Answer<Body>> {
+    return this.send('PATCH', `/api/v1${path}`, { body });
+  }
+
+  delete<Body>(path: string, body?: unknown, headers: Record<string, string> = {}): Promise<Answer<Body>> {
+    return this.send('DELETE', `/api/v1${path}`, { body, headers });
+  }
+
+  /** Any path of the server. */
+  async send<Body>(method: string, path: string, { headers = {}, body }: Sent = {}): Promise<Answer<Body>> {
+    const response = await fetch(this.url + path, {
+      method,
+      redirect: 'manual',
+      headers: {
+        ...(this.key !== undefined && { authorization: `Bearer ${this.key}` }),
+        ...(body !== undefined && { 'content-type': 'application/json' }),
+        ...headers,
+      },
+      ...(body !== undefined && { body: isRaw(body) ? body : JSON.stringify(body) }),
+    });
+    const text = await response.text();
+    return { status: response.status, headers: response.headers, text, body: parsed(text) as Body };
+  }
+}
+
+/** The body of an answer that has to be a success, so that a test stops at the first thing that goes wrong. */
+export async function good<Body>(pending: Promise<Answer<Body>>): Promise<Body> {
+  const { status, text, body } = await pending;
+  if (status >= 300) throw new Error(`Status ${status}: ${text}`);
+  return body;
+}
+
+/** Holds an answer to what every problem has, and hands its body on. */
+export function problemOf(answer: Answer): ProblemBody {
+  const body = answer.body as ProblemBody;
+  expect(answer.headers.get('content-type')).toBe('application/problem+json; charset=utf-8');
+  expect(body).toMatchObject({
+    type: `/problems/${body.code}`,
+    title: expect.stringMatching(/./),
+    status: answer.status,
+    detail: expect.stringMatching(/./),
+    code: expect.stringMatching(/^[a-z]+(-[a-z]+)*$/),
+    requestId: answer.headers.get('x-request-id'),
+  });
+  for (const { pointer, detail } of body.errors ?? []) {
+    expect(pointer).toMatch(/^(\/|$)/);
+    expect(detail).not.toBe('');
+  }
+  return body;
+}
+
+/** Waits for an answer that has to be this problem. */
+export async function refused(pending: Promise<Answer>, status: number, code: string): Promise<ProblemBody> {
+  const answer = await pending;
+  const body = problemOf(answer);
+  expect({ status: answer.status, code: body.code }).toEqual({ status, code });
+  return body;
+}
+
+export function pointersOf(problem: ProblemBody): string[] {
+  return (problem.errors ?? []).map(({ pointer }) => pointer);
+}
+
+function isRaw(body: unknown): body is string | Uint8Array<ArrayBuffer> {
+  return typeof body === 'string' || body instanceof Uint8Array;
+}
+
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
