@@ -16,10 +16,10 @@ export function inParts<Event extends VersionsPromoted | EnvironmentRolledBack>(
 }
 
 /** The whole release again, from its parts in their order. */
-export function joined<Event extends EnvironmentEvent>(parts: readonly Event[]): Event {
+export function joined(parts: readonly EnvironmentEvent[]): EnvironmentEvent {
   const [first] = parts;
   assert(first !== undefined, 'a release has at least one part');
   if (parts.length === 1) return first;
   const { part: _, ...release } = first;
-  return { ...release, changes: parts.flatMap((part) => part.changes) } as Event;
+  return { ...release, changes: parts.flatMap((part) => part.changes) };
 }
