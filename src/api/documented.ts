@@ -1,7 +1,8 @@
 // What a route says of itself in the API document: the shape of its answer where TypeScript cannot tell, and the
 // problems it may answer beside those that any route may.
-import { applyDecorators, type Type } from '@nestjs/common';
+import { applyDecorators, Header, HttpCode, type Type } from '@nestjs/common';
 import { ApiExtraModels, ApiResponse, getSchemaPath } from '@nestjs/swagger';
+import { ReleaseMadeAnswer } from './answers.js';
 import { problems, type ProblemCode } from './problem.js';
 
 const ANY_ROUTE: readonly ProblemCode[] = [
@@ -52,6 +53,16 @@ export function WithPosition(changed: Type, status = 200): MethodDecorator {
   const position = { type: 'object', properties: { position: { type: 'string' } }, required: ['position'] };
   const schema = { allOf: [{ $ref: getSchemaPath(changed) }, position] };
   return applyDecorators(ApiExtraModels(changed), answer(status, schema));
+}
+
+/** A release, as text that is JSON already. */
+export function AnswersRelease(): MethodDecorator {
+  return applyDecorators(
+    HttpCode(200),
+    Header('content-type', 'application/json; charset=utf-8'),
+    ApiExtraModels(ReleaseMadeAnswer),
+    answer(200, { $ref: getSchemaPath(ReleaseMadeAnswer) }),
+  );
 }
 
 function answer(status: number, schema: object): MethodDecorator {

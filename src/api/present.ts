@@ -1,10 +1,9 @@
 // From views and facts to answers.
 import type { EnvironmentEvent, VersionRef } from '../domain/environment.events.js';
-import type { Actor, EventMetadata } from '../domain/events.js';
+import type { Actor } from '../domain/events.js';
 import type { EnvironmentEntry } from '../domain/project.js';
 import type { LiveViews } from '../read/live-views.js';
-import type { MadeRelease } from '../read/release-log.js';
-import type { ReleaseAnswer as MadeByCommand } from '../commands/environment-stream.js';
+import type { DecidedRelease } from '../commands/environment-stream.js';
 import type { Flow } from '../../projections/flows.js';
 import type { Project } from '../../projections/projects.js';
 import type { Version } from '../../projections/versions.js';
@@ -17,7 +16,6 @@ import type {
   ProjectAnswer,
   ReleaseAnswer,
   ReleaseKind,
-  ReleaseMadeAnswer,
   VersionAnswer,
 } from './answers.js';
 
@@ -98,20 +96,12 @@ export function bySlug(a: { readonly slug: string }, b: { readonly slug: string 
   return a.slug < b.slug ? -1 : a.slug > b.slug ? 1 : 0;
 }
 
-export function presentMade(live: LiveViews, project: Project, made: MadeByCommand): ReleaseMadeAnswer {
-  const { environmentId, release, position, dryRun } = made;
-  if (release === null) return { changed: false, release: null, position: String(position), dryRun };
-  const shown = presentRelease(live, project, environmentId, release, dryRun ? null : position);
-  return { changed: true, release: shown, position: String(position), dryRun };
-}
-
 export function presentRelease(
   live: LiveViews,
   project: Project,
   environmentId: string,
-  { event, meta }: { readonly event: EnvironmentEvent; readonly meta: EventMetadata },
-  position: MadeRelease['position'] | null,
-): ReleaseAnswer {
+  { event, meta }: DecidedRelease,
+): Omit<ReleaseAnswer, 'position'> {
   const slugOf = (id: string): string => project.state.environments.get(id)?.slug ?? id;
   return {
     number: event.release,
@@ -125,7 +115,6 @@ export function presentRelease(
       source: { ...event.source, environment: slugOf(event.source.environmentId) },
     }),
     ...(event.type === 'EnvironmentRolledBack' && { restores: event.restores }),
-    position: position === null ? null : String(position),
   };
 }
 

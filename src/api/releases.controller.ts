@@ -1,5 +1,5 @@
 // Releases over HTTP: promotion, rollback, and the numbered history of an environment.
-import { Body, Controller, Get, HttpCode, Param, Post, Query, Req, Res } from '@nestjs/common';
+import { Body, Controller, Get, Param, Post, Query, Req, Res } from '@nestjs/common';
 import { CommandBus } from '@nestjs/cqrs';
 import { ApiResponse, ApiTags } from '@nestjs/swagger';
 import type { FastifyReply, FastifyRequest } from 'fastify';
@@ -8,14 +8,15 @@ import { Rollback } from '../commands/rollback.js';
 import { Refused } from '../domain/refused.js';
 import type { EnvironmentEntry } from '../domain/project.js';
 import { LogFollower } from '../read/log-follower.js';
-import { ReleaseLog } from '../read/release-log.js';
+import { ReleaseLog, type MadeRelease } from '../read/release-log.js';
 import type { Project } from '../../projections/projects.js';
 import { InScope, type Scope } from './access.js';
-import { ReleaseAnswer, ReleaseMadeAnswer } from './answers.js';
+import { ReleaseAnswer } from './answers.js';
 import { answerOnce, PinnedRelease, stateTag } from './headers.js';
 import { fromCursor, NUMBER_CURSOR, PageQuery, toCursor } from './paging.js';
-import { presentMade, presentRelease } from './present.js';
-import { Commands, Paged, Reads } from './documented.js';
+import { presentRelease } from './present.js';
+import { ReleaseText } from './release-text.js';
+import { AnswersRelease, Commands, Paged, Reads } from './documented.js';
 import { NumberPipe, ReferencePipe } from './validation.js';
 import { PromoteBody, RollbackBody } from './releases.dto.js';
 
@@ -30,7 +31,7 @@ export class ReleasesController {
 
   /** Brings the versions of the source to the target, in one release, all or nothing. */
   @Post('promote')
-  @HttpCode(200)
+  @AnswersRelease()
   @Commands(
     ...(['environment-not-found', 'environment-archived', 'same-environment', 'flows-not-active'] as const),
     ...(['release-moved', 'release-too-large', 'invalid-header'] as const),
@@ -39,26 +40,27 @@ export class ReleasesController {
     @InScope() { caller, project }: Scope,
     @Body() body: PromoteBody,
     @PinnedRelease() pinned: number | null,
-  ): Promise<ReleaseMadeAnswer> {
+  ): Promise<string> {
     const { live } = this.follower;
-    const made = await this.commands.execute(
-      new Promote(caller, {
-        sourceId: live.directory.openEnvironment(project, body.sourceEnvironment).id,
-        targetId: live.directory.openEnvironment(project, body.targetEnvironment).id,
-        flowIds: this.flowIds(project, body.flowIds),
-        prune: body.prune ?? false,
-        comment: body.comment ?? null,
-        dryRun: body.dryRun ?? false,
-        expectedSourceRelease: body.expectedSourceRelease ?? null,
-        expectedTargetRelease: agreed(body.expectedTargetRelease, pinned),
-      }),
-    );
-    return presentMade(live, project, made);
+    const { id: sourceId } = live.directory.openEnvironment(project, body.sourceEnvironment);
+    const { id: targetId } = live.directory.openEnvironment(project, body.targetEnvironment);
+    const request = {
+      sourceId,
+      targetId,
+      flowIds: this.flowIds(project, body.flowIds),
+      prune: body.prune ?? false,
+      comment: body.comment ?? null,
+      dryRun: body.dryRun ?? false,
+      expectedSourceRelease: body.expectedSourceRelease ?? null,
+      expectedTargetRelease: agreed(body.expectedTargetRelease, pinned),
+    };
+    const text = new ReleaseText(live, project, targetId);
+    return text.of(await this.commands.execute(new Promote(caller, request, text.prepare)));
   }
 
   /** Puts an earlier release of this environment in effect. Other environments are not touched. */
   @Post(':environment/rollback')
-  @HttpCode(200)
+  @AnswersRelease()
   @Commands(
     ...(['environment-not-found', 'environment-archived', 'no-prior-release', 'unknown-release'] as const),
     ...(['flows-not-active', 'release-moved', 'release-too-large', 'invalid-header'] as const),
@@ -68,19 +70,18 @@ export class ReleasesController {
     @Param('environment', ReferencePipe) reference: string,
     @Body() body: RollbackBody,
     @PinnedRelease() pinned: number | null,
-  ): Promise<ReleaseMadeAnswer> {
+  ): Promise<string> {
     const { live } = this.follower;
     const { id } = live.directory.openEnvironment(project, reference);
-    const made = await this.commands.execute(
-      new Rollback(caller, id, {
-        toRelease: body.toRelease ?? null,
-        flowIds: this.flowIds(project, body.flowIds),
-        comment: body.comment ?? null,
-        dryRun: body.dryRun ?? false,
-        expectedRelease: pinned,
-      }),
-    );
-    return presentMade(live, project, made);
+    const request = {
+      toRelease: body.toRelease ?? null,
+      flowIds: this.flowIds(project, body.flowIds),
+      comment: body.comment ?? null,
+      dryRun: body.dryRun ?? false,
+      expectedRelease: pinned,
+    };
+    const text = new ReleaseText(live, project, id);
+    return text.of(await this.commands.execute(new Rollback(caller, id, request, text.prepare)));
   }
 
   /** Newest first. A page of very large releases holds fewer of them than asked for. */
@@ -121,12 +122,8 @@ export class ReleasesController {
     return answerOnce(request, reply, tag, () => this.present(project, environment, made));
   }
 
-  private present(
-    project: Project,
-    { id }: EnvironmentEntry,
-    made: Parameters<typeof presentRelease>[3] & { readonly position: bigint },
-  ): ReleaseAnswer {
-    return presentRelease(this.follower.live, project, id, made, made.position);
+  private present(project: Project, { id }: EnvironmentEntry, made: MadeRelease): ReleaseAnswer {
+    return { ...presentRelease(this.follower.live, project, id, made), position: String(made.position) };
   }
 
   /** A reference that names no flow stays as it is: the refusal then names it as the caller did. */

@@ -1,5 +1,5 @@
 // Versions of a flow over HTTP: writing them, comparing them, and where they are active.
-import { Body, Controller, Delete, Get, HttpCode, Param, Patch, Post, Query } from '@nestjs/common';
+import { Body, Controller, Delete, Get, Param, Patch, Post, Query } from '@nestjs/common';
 import { CommandBus } from '@nestjs/cqrs';
 import { ApiTags } from '@nestjs/swagger';
 import { ActivateVersion, DeactivateVersion } from '../commands/activate-version.js';
@@ -10,12 +10,13 @@ import { VersionLog } from '../read/version-log.js';
 import type { Flow } from '../../projections/flows.js';
 import type { Version } from '../../projections/versions.js';
 import { InScope, type Scope } from './access.js';
-import { ReleaseMadeAnswer, VersionAnswer, VersionDiffAnswer } from './answers.js';
+import { VersionAnswer, VersionDiffAnswer } from './answers.js';
 import { diffOfVersions } from './version-diff.js';
-import { Commands, Paged, Reads, WithPosition } from './documented.js';
+import { AnswersRelease, Commands, Paged, Reads, WithPosition } from './documented.js';
 import { PinnedRelease } from './headers.js';
 import { fromCursor, NUMBER_CURSOR, page, PageQuery } from './paging.js';
-import { presentMade, presentVersion } from './present.js';
+import { presentVersion } from './present.js';
+import { ReleaseText } from './release-text.js';
 import { ReferencePipe } from './validation.js';
 import {
   ActivateVersionBody,
@@ -121,7 +122,7 @@ export class VersionsController {
 
   /** Makes it the version that the environment resolves to. A draft is locked by its first activation. */
   @Post('versions/:version/environments')
-  @HttpCode(200)
+  @AnswersRelease()
   @Commands(
     ...(['flow-not-found', 'version-not-found', 'environment-not-found', 'environment-archived'] as const),
     ...(['flow-archived', 'release-moved', 'invalid-header'] as const),
@@ -132,20 +133,18 @@ export class VersionsController {
     @Param('version', ReferencePipe) version: string,
     @Body() { environment, comment = null }: ActivateVersionBody,
     @PinnedRelease() expectedRelease: number | null,
-  ): Promise<ReleaseMadeAnswer> {
+  ): Promise<string> {
     const { live } = this.follower;
     const flow = this.flow(scope, reference);
     const { id: environmentId } = live.directory.openEnvironment(scope.project, environment);
-    const made = await this.commands.execute(
-      new ActivateVersion(scope.caller, {
-        ...{ environmentId, flowId: flow.id, version, comment, expectedRelease },
-      }),
-    );
-    return presentMade(live, scope.project, made);
+    const request = { environmentId, flowId: flow.id, version, comment, expectedRelease };
+    const text = new ReleaseText(live, scope.project, environmentId);
+    return text.of(await this.commands.execute(new ActivateVersion(scope.caller, request, text.prepare)));
   }
 
   /** Removes the flow from the environment. */
   @Delete('environments/:environment')
+  @AnswersRelease()
   @Commands(
     ...(['flow-not-found', 'environment-not-found', 'environment-archived'] as const),
     ...(['release-moved', 'invalid-header'] as const),
@@ -156,14 +155,13 @@ export class VersionsController {
     @Param('environment', ReferencePipe) environment: string,
     @Body() { comment = null }: DeactivateVersionBody,
     @PinnedRelease() expectedRelease: number | null,
-  ): Promise<ReleaseMadeAnswer> {
+  ): Promise<string> {
     const { live } = this.follower;
     const flowId = this.flow(scope, reference).id;
     const { id: environmentId } = live.directory.openEnvironment(scope.project, environment);
-    const made = await this.commands.execute(
-      new DeactivateVersion(scope.caller, { environmentId, flowId, comment, expectedRelease }),
-    );
-    return presentMade(live, scope.project, made);
+    const request = { environmentId, flowId, comment, expectedRelease };
+    const text = new ReleaseText(live, scope.project, environmentId);
+    return text.of(await this.commands.execute(new DeactivateVersion(scope.caller, request, text.prepare)));
   }
 
   private flow({ project }: Scope, reference: string): Flow {

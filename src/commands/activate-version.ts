@@ -4,7 +4,7 @@ import { Command, CommandHandler, type ICommandHandler } from '@nestjs/cqrs';
 import { environment } from '../domain/environment.js';
 import type { VersionRef } from '../domain/environment.events.js';
 import { flow, versionIn, versionNamed } from '../domain/flow.js';
-import { EnvironmentStream, type ReleaseAnswer } from './environment-stream.js';
+import { EnvironmentStream, type OnDecided, type ReleaseAnswer } from './environment-stream.js';
 import { FlowStream } from './flow-stream.js';
 import type { InProject } from './project-stream.js';
 import { Streams } from './streams.js';
@@ -22,6 +22,7 @@ export class ActivateVersion extends Command<ReleaseAnswer> {
     readonly caller: InProject,
     /** `version` is an id or a number. */
     readonly request: Request & { readonly version: string },
+    readonly onDecided: OnDecided,
   ) {
     super();
   }
@@ -32,6 +33,7 @@ export class DeactivateVersion extends Command<ReleaseAnswer> {
   constructor(
     readonly caller: InProject,
     readonly request: Request,
+    readonly onDecided: OnDecided,
   ) {
     super();
   }
@@ -45,12 +47,14 @@ export class ActivateVersionHandler implements ICommandHandler<ActivateVersion> 
     private readonly streams: Streams,
   ) {}
 
-  async execute({ caller, request }: ActivateVersion) {
+  async execute({ caller, request, onDecided }: ActivateVersion) {
     const { environmentId, flowId, comment, expectedRelease } = request;
     const version = await this.locked(caller, flowId, request.version);
-    return this.environments.run(caller, environmentId, (state) =>
-      environment.decide(state, { type: 'ActivateVersion', flowId, version, comment, expectedRelease }),
-    );
+    return this.environments.run(caller, environmentId, {
+      decide: (state) =>
+        environment.decide(state, { type: 'ActivateVersion', flowId, version, comment, expectedRelease }),
+      onDecided,
+    });
   }
 
   private async locked(caller: InProject, flowId: string, reference: string): Promise<VersionRef> {
@@ -67,10 +71,12 @@ export class ActivateVersionHandler implements ICommandHandler<ActivateVersion> 
 export class DeactivateVersionHandler implements ICommandHandler<DeactivateVersion> {
   constructor(private readonly environments: EnvironmentStream) {}
 
-  execute({ caller, request }: DeactivateVersion) {
+  execute({ caller, request, onDecided }: DeactivateVersion) {
     const { environmentId, flowId, comment, expectedRelease } = request;
-    return this.environments.run(caller, environmentId, (state) =>
-      environment.decide(state, { type: 'DeactivateVersion', flowId, comment, expectedRelease }),
-    );
+    return this.environments.run(caller, environmentId, {
+      decide: (state) =>
+        environment.decide(state, { type: 'DeactivateVersion', flowId, comment, expectedRelease }),
+      onDecided,
+    });
   }
 }

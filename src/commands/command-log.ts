@@ -31,6 +31,8 @@ export interface Task<State, Event extends DomainEvent> {
   readonly caller: Caller;
   /** Decide, but append nothing. */
   readonly dryRun?: boolean;
+  /** Called with what was decided, while the disk is busy with it: the time to work out an answer. */
+  onDecided?(events: readonly Event[], meta: EventMetadata): void;
 }
 
 export interface Outcome<Event> {
@@ -64,13 +66,16 @@ export class CommandLog {
       const { state, revision } = await task.load();
       const events = await task.decide(state);
       const meta = this.metadata(task.caller);
-      if (events.length === 0 || task.dryRun === true) {
-        return { events, meta, position: this.follower.live.progress.position };
-      }
-      const position = await this.append(task.stream, events, meta, revision);
+      const appends = events.length > 0 && task.dryRun !== true;
+      const appending = appends ? this.append(task.stream, events, meta, revision) : this.here();
+      const [position] = await Promise.all([appending, workOut(task, events, meta)]);
       if (position !== undefined) return { events, meta, position };
     }
     throw new Refused('concurrent-change', `Others changed ${task.stream} ${ATTEMPTS_MAX} times in between.`);
+  }
+
+  private async here(): Promise<Position> {
+    return this.follower.live.progress.position;
   }
 
   /** Undefined when the stream had moved on. */
@@ -127,4 +132,13 @@ export class CommandLog {
       if (this.queues.get(stream) === mine) this.queues.delete(stream);
     }
   }
+}
+
+/** A promise, so that whatever goes wrong here is thrown only once the append has settled too. */
+async function workOut<State, Event extends DomainEvent>(
+  task: Task<State, Event>,
+  events: readonly Event[],
+  meta: EventMetadata,
+): Promise<void> {
+  if (events.length > 0) task.onDecided?.(events, meta);
 }

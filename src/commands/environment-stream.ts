@@ -11,13 +11,20 @@ import type { InProject } from './project-stream.js';
 import { Streams } from './streams.js';
 
 export interface ReleaseAnswer {
-  readonly environmentId: string;
-  /** Null where nothing changed. */
-  readonly release: Omit<MadeRelease, 'position'> | null;
+  /** False where everything was as asked already. */
+  readonly changed: boolean;
   /** Of the release, or of the state that needed no change. */
   readonly position: Position;
   readonly dryRun: boolean;
 }
+
+/** A release as it was decided: what will be in the log, apart from the place there. */
+export type DecidedRelease = Omit<MadeRelease, 'position'>;
+
+/** Takes the release while it is on its way to the disk; again, when it had to be decided again. */
+export type OnDecided = (release: DecidedRelease) => void;
+
+type Decide = (state: EnvironmentState) => readonly EnvironmentEvent[] | Promise<readonly EnvironmentEvent[]>;
 
 @Injectable()
 export class EnvironmentStream {
@@ -33,17 +40,17 @@ export class EnvironmentStream {
   async run(
     caller: InProject,
     environmentId: string,
-    decide: (state: EnvironmentState) => readonly EnvironmentEvent[] | Promise<readonly EnvironmentEvent[]>,
-    dryRun = false,
+    work: { readonly decide: Decide; readonly onDecided: OnDecided; readonly dryRun?: boolean },
   ): Promise<ReleaseAnswer> {
-    const { events, meta, position } = await this.log.run({
+    const { decide, onDecided, dryRun = false } = work;
+    const { events, position } = await this.log.run({
       stream: streamOf('environment', environmentId),
       load: () => this.streams.environment(environmentId),
       decide,
       caller,
       dryRun,
+      onDecided: (decided, meta) => onDecided({ event: joined(decided), meta }),
     });
-    const release = events.length === 0 ? null : { event: joined(events), meta };
-    return { environmentId, release, position, dryRun };
+    return { changed: events.length > 0, position, dryRun };
   }
 }

@@ -5,7 +5,7 @@ import type { EnvironmentEvent } from '../domain/environment.events.js';
 import type { EnvironmentState } from '../domain/environment-state.js';
 import { releasesToRead, type RollbackRequest } from '../domain/rollback.js';
 import { ReleaseLog } from '../read/release-log.js';
-import { EnvironmentStream, type ReleaseAnswer } from './environment-stream.js';
+import { EnvironmentStream, type OnDecided, type ReleaseAnswer } from './environment-stream.js';
 import type { InProject } from './project-stream.js';
 
 export class Rollback extends Command<ReleaseAnswer> {
@@ -13,6 +13,7 @@ export class Rollback extends Command<ReleaseAnswer> {
     readonly caller: InProject,
     readonly environmentId: string,
     readonly request: RollbackRequest & { readonly dryRun: boolean },
+    readonly onDecided: OnDecided,
   ) {
     super();
   }
@@ -25,14 +26,13 @@ export class RollbackHandler implements ICommandHandler<Rollback> {
     private readonly releases: ReleaseLog,
   ) {}
 
-  execute({ caller, environmentId, request }: Rollback) {
+  execute({ caller, environmentId, request, onDecided }: Rollback) {
     const { dryRun, ...rollback } = request;
-    return this.environments.run(
-      caller,
-      environmentId,
-      (state) => this.decide(environmentId, state, rollback),
+    return this.environments.run(caller, environmentId, {
+      decide: (state) => this.decide(environmentId, state, rollback),
+      onDecided,
       dryRun,
-    );
+    });
   }
 
   private async decide(

@@ -15,8 +15,10 @@ const EVENTS_UNDER_WAY_MAX = 10_000;
 export class ViewDatabase {
   readonly progress = new Progress();
   private reader: { readonly database: Database.Database; readonly rows: Rows } | undefined;
+  private readonly ended: Promise<void>;
   private sent = 0;
   private taken: { readonly position: bigint; readonly sent: number }[] = [];
+  private outbox: StoredFact[] = [];
   private room: (() => void) | undefined;
   private answered: (message: FromViews) => void = () => undefined;
 
@@ -24,6 +26,7 @@ export class ViewDatabase {
     private readonly path: string,
     private readonly worker: Worker,
   ) {
+    this.ended = new Promise((resolve) => worker.once('exit', () => resolve()));
     worker.on('message', (message: FromViews) => {
       this.hear(message);
     });
@@ -57,22 +60,31 @@ export class ViewDatabase {
     await done;
   }
 
-  /** Sends events on to the rows. The promise is there when the sender should wait before sending more. */
+  /**
+   * Sends events on to the rows, in the next turn of the event loop: whoever waits for the answer to a command
+   * gets it first. The promise is there when the sender should wait before it sends more.
+   */
   take(events: readonly StoredFact[]): Promise<void> | undefined {
     const last = events.at(-1);
     if (last === undefined || this.progress.failed !== undefined) return undefined;
+    if (this.outbox.length === 0) setImmediate(() => this.flush());
+    for (const event of events) this.outbox.push(plain(event));
     this.sent += events.length;
     this.taken.push({ position: last.position, sent: this.sent });
-    this.post({ events: events.map(plain) });
     if (this.underWay() < EVENTS_UNDER_WAY_MAX) return undefined;
     return new Promise((resolve) => (this.room = resolve));
   }
 
   async close(): Promise<void> {
     this.reader?.database.close();
-    const closed = new Promise<void>((resolve) => this.worker.once('exit', () => resolve()));
+    this.flush();
     this.post({ say: 'close' });
-    await closed;
+    await this.ended;
+  }
+
+  private flush(): void {
+    if (this.outbox.length > 0) this.post({ events: this.outbox });
+    this.outbox = [];
   }
 
   private nextCheckpoint(): Promise<Checkpoint | null> {

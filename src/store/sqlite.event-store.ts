@@ -58,6 +58,8 @@ export class SqliteEventStore implements EventStore {
   private readonly reads = new Map<number, WaitingRead>();
   /** Of appends that the writer has settled, and that are not answered yet. */
   private readonly answers: AppendAnswer[] = [];
+  /** The next answer goes out in a later turn. */
+  private settling = false;
   private asked = 0;
   private counts = { appends: 0, commits: 0 };
   /** Why nothing is taken on any more. */
@@ -166,14 +168,15 @@ export class SqliteEventStore implements EventStore {
    */
   private settleAppends(answers: WriterAnswer): void {
     if (answers.some(({ kind }) => kind === 'appended')) this.counts.commits += 1;
-    const idle = this.answers.length === 0;
     this.answers.push(...answers);
-    if (idle) this.settleNext();
+    if (!this.settling) this.settleNext();
   }
 
   private settleNext(): void {
-    const answer = this.answers[0];
+    const answer = this.answers.shift();
+    this.settling = answer !== undefined;
     if (answer === undefined) return;
+    setImmediate(() => this.settleNext());
     const waiting = this.appends.get(answer.number);
     this.appends.delete(answer.number);
     if (waiting !== undefined) {
@@ -184,9 +187,7 @@ export class SqliteEventStore implements EventStore {
       }
       settle(waiting, answer);
     }
-    this.answers.shift();
-    if (this.answers.length > 0) setImmediate(() => this.settleNext());
-    else if (this.appends.size === 0) this.onceIdle();
+    if (this.appends.size === 0) this.onceIdle();
   }
 
   /** A thread is gone. What it had been asked to append may or may not be in the log. */

@@ -61,7 +61,7 @@ export function assertDurable(db: Database.Database): void {
   const synchronous = db.pragma('synchronous', { simple: true });
   if (synchronous !== SYNCHRONOUS_FULL) {
     throw new StoreRefused(
-      `${db.name} would lose events in a power cut: synchronous is ${synchronous}, not 2`,
+      `${db.name} would lose events in a power cut: synchronous is ${String(synchronous)}, not 2`,
     );
   }
 }
@@ -130,8 +130,9 @@ function checkLog(file: string): void {
       const found = db.pragma('quick_check(1)', { simple: true });
       if (found !== 'ok') throw new StoreRefused(`${file} is damaged: ${oneLine(String(found))}`);
     }
-    const last = db.prepare('SELECT max(position) FROM events').pluck().get() ?? 0;
-    const written = db.prepare(`SELECT seq FROM sqlite_sequence WHERE name = 'events'`).pluck().get() ?? 0;
+    const last = Number(db.prepare('SELECT max(position) FROM events').pluck().get() ?? 0);
+    const sequence = db.prepare(`SELECT seq FROM sqlite_sequence WHERE name = 'events'`).pluck();
+    const written = Number(sequence.get() ?? 0);
     if (last !== written) {
       throw new StoreRefused(
         `${file} has lost its newest events: ${written} were written, the last is ${last}`,
@@ -178,7 +179,7 @@ function openForWriting(file: string): Database.Database {
     checkSqliteVersion(db);
     const mode = db.pragma('journal_mode = WAL', { simple: true });
     if (mode !== 'wal')
-      throw new StoreRefused(`${file} cannot have a write-ahead log, it stays in mode ${mode}`);
+      throw new StoreRefused(`${file} cannot have a write-ahead log, it stays in mode ${String(mode)}`);
     db.pragma('synchronous = FULL');
     db.pragma('cache_size = -32000');
     // One big append would otherwise leave a -wal of its size for good.

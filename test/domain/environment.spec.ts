@@ -295,6 +295,7 @@ describe('A release of more changes than one event takes', () => {
     const { promoted, flowIds } = large(total);
     const whole = joined(promoted);
     expect(whole).toMatchObject({ release: 1, comment: 'All' });
+    expect(whole.part).toBeUndefined();
     expect(whole.changes.map(({ flowId }) => flowId)).toEqual(flowIds);
     expect(joined([firstActivation])).toBe(firstActivation);
     expect(() => joined([])).toThrow('at least one part');

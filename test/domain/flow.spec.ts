@@ -1,7 +1,7 @@
 // The rules of a flow: versions are numbered, a draft can be edited, and the first activation locks it for
 // ever.
 import { fold } from '../../src/domain/decider.js';
-import { flow, versionIn, type EditVersion, type VersionText } from '../../src/domain/flow.js';
+import { flow, versionNamed, type EditVersion, type VersionText } from '../../src/domain/flow.js';
 import type { FlowEvent, VersionDrafted, VersionLocked } from '../../src/domain/flow.events.js';
 import { refusalOf, spec } from '../support/spec.js';
 
@@ -77,9 +77,22 @@ describe('Editing a version', () => {
     given(created, first, second)
       .when(edit('v2', text('better'), text('two')))
       .then(edited);
-    expect(fold(flow, [created, first, second, edited]).versions.get('v2')).toEqual({
+    expect(fold(flow, [created, first, second, edited]).versions.get('v2')).toMatchObject({
       ...{ id: 'v2', number: 2, digest: 'digest of better', locked: false },
     });
+  });
+
+  it('is refused when somebody else has changed the label or the comment since it was read', () => {
+    const theirs: FlowEvent = {
+      type: 'VersionEdited',
+      versionId: 'v1',
+      number: 1,
+      ...text('one'),
+      label: 'theirs',
+    };
+    given(created, first, theirs)
+      .when(edit('v1', text('better'), text('one')))
+      .refused('concurrent-change');
   });
 
   it('can change the label or the comment alone', () => {
@@ -175,15 +188,20 @@ describe('Archiving a flow', () => {
 describe('A version of a flow', () => {
   it('is found by its id and by its number', () => {
     const state = fold(flow, [created, first]);
-    expect(versionIn(state, 'v1')).toEqual({ id: 'v1', number: 1, digest: 'digest of one', locked: false });
-    expect(versionIn(state, '1')).toBe(versionIn(state, 'v1'));
+    expect(versionNamed(state, 'v1')).toMatchObject({
+      id: 'v1',
+      number: 1,
+      digest: 'digest of one',
+      locked: false,
+    });
+    expect(versionNamed(state, '1')).toBe(versionNamed(state, 'v1'));
     for (const other of ['v2', '2', '01', '1.0', '']) {
-      expect(refusalOf(() => versionIn(state, other)).code).toBe('version-not-found');
+      expect(refusalOf(() => versionNamed(state, other)).code).toBe('version-not-found');
     }
   });
 
   it('never has a number out of turn', () =>
-    expect(() => fold(flow, [created, second])).toThrow('version 2 follows 0'));
+    expect(() => fold(flow, [created, second])).toThrow('version 2 is the next one'));
 });
 
 function text(word: string): VersionText {

@@ -101,7 +101,9 @@ describe('The golden events, folded as one log,', () => {
     const digest = 'aae37154de87807b9bd775ad6bbe79df0bf6c3ebc76ddcf6043f5510ec44d743';
     expect(state).toEqual({
       ...{ exists: true, archived: true, slug: 'support-chat', name: 'Support chat (web)' },
-      versions: new Map([[CHAT_V1, { id: CHAT_V1, number: 1, locked: true, digest }]]),
+      versions: new Map([
+        [CHAT_V1, { id: CHAT_V1, number: 1, locked: true, digest, label: 'v1.0', comment: 'Friendlier' }],
+      ]),
     });
   });
 
@@ -152,6 +154,12 @@ describe('An event of a type that is not known', () => {
     expect(() => new Recorded(stored)).toThrow(UnknownEvent);
     expect(() => new Recorded(stored)).toThrow('FlowTeleported (schema 1) at position 7');
     expect(() => new Recorded({ ...stored, type: 'toString' })).toThrow(UnknownEvent);
+  });
+
+  it('is met with a stop too where only its shape is newer', () => {
+    const meta = { time: '', schema: 2 };
+    const stored = storedAs({ type: 'FlowRenamed', stream: 'flow-a', data: { title: 'x' }, meta }, 0, 7n);
+    expect(() => new Recorded(stored)).toThrow('FlowRenamed (schema 2) at position 7');
   });
 });
 

@@ -191,7 +191,7 @@ class World {
           id: '',
           type: event.type,
           data: encode(event),
-          meta: '{}',
+          meta: '{"schema":1}',
           stream,
           revision,
           position: 1n,

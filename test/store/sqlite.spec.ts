@@ -24,12 +24,16 @@ import { event, everything, until } from './event-store.contract.js';
 
 let folder: string;
 let path: string;
+const children: ChildProcess[] = [];
 
 beforeEach(() => {
   folder = mkdtempSync(join(tmpdir(), 'switchyard-sqlite-'));
   path = join(folder, 'events.db');
 });
-afterEach(() => rmSync(folder, { recursive: true }));
+afterEach(() => {
+  for (const child of children.splice(0)) child.kill('SIGKILL');
+  rmSync(folder, { recursive: true });
+});
 
 describe('Opening a log', () => {
   it('makes the file when there is none, and leaves nothing beside it but its lock', async () => {
@@ -116,7 +120,7 @@ describe('Opening a log', () => {
     const nobody = process.getuid?.() === 0 ? { uid: 65_534, gid: 65_534 } : {};
     if (nobody.uid !== undefined) chownSync(folder, nobody.uid, nobody.gid);
     const child = run(
-      `await SqliteEventStore.open(path).catch((e) => console.log(e.name + ': ' + e.message))`,
+      `await SqliteEventStore.open(path).catch((e) => say(e.name + ': ' + e.message))`,
       nobody,
     );
     await once(child.process, 'exit');
@@ -127,7 +131,7 @@ describe('Opening a log', () => {
     const child = run(`
       const store = await SqliteEventStore.open(path);
       await store.append('s', [{ id: 'a', type: 'T', data: '{}', meta: '{}' }], 'no-stream');
-      console.log('open');
+      say('open');
       setInterval(() => {}, 1000);
     `);
     await until(() => child.lines.includes('open'));
@@ -196,7 +200,7 @@ describe('A commit', () => {
     lock.close();
   });
 
-  it('that the disk fails has an unknown outcome; nothing follows it, reads go on, and a retry settles it', async () => {
+  it('that the disk fails is of unknown outcome: nothing follows, reads go on, and a retry settles it', async () => {
     await logOf(1);
     // The system refuses to let the write-ahead log grow further, which SQLite meets in the middle of a commit.
     const child = run(
@@ -204,12 +208,13 @@ describe('A commit', () => {
       const store = await SqliteEventStore.open(path);
       const large = (id) => [{ id, type: 'T', data: JSON.stringify('x'.repeat(100_000)), meta: '{}' }];
       for (let i = 0; ; i++) {
-        const outcome = await store.append('large', large('id-' + i), i === 0 ? 'no-stream' : i - 1).catch((e) => e.name);
-        console.log(typeof outcome === 'string' ? outcome + ' ' + i : 'appended');
+        const expected = i === 0 ? 'no-stream' : i - 1;
+        const outcome = await store.append('large', large('id-' + i), expected).catch((e) => e.name);
+        say(typeof outcome === 'string' ? outcome + ' ' + i : 'appended');
         if (typeof outcome === 'string') break;
       }
-      await store.append('other', large('other'), 'no-stream').catch((e) => console.log(e.name + ' ' + e.message));
-      console.log('read ' + (await store.readAll()).length);
+      await store.append('other', large('other'), 'no-stream').catch((e) => say(e.name + ' ' + e.message));
+      say('read ' + (await store.readAll()).length);
       await store.close();
       `,
       {},
@@ -237,7 +242,7 @@ describe('A commit', () => {
         for (let i = 0; ; i++) {
           const events = ['a', 'b'].map((part) => ({ id: stream + i + part, type: 'T', data: '{}', meta: '{}' }));
           await store.append(stream, events, i === 0 ? 'no-stream' : 2 * i - 1);
-          console.log(stream + i);
+          say(stream + i);
         }
       };
       await Promise.all(['w', 'x', 'y', 'z'].map(write));
@@ -291,7 +296,7 @@ describe('The threads of a log', () => {
       store.subscribe({ after: 0n, onEvents: () => {}, onError: () => {} });
       await store.append('s', [{ id: 'a', type: 'T', data: '{}', meta: '{}' }], 'no-stream');
       await store.close();
-      console.log('closed');
+      say('closed');
     `);
     const [code] = (await once(child.process, 'exit')) as [number];
     expect([code, child.lines]).toEqual([0, ['closed']]);
@@ -350,7 +355,7 @@ function request(number: number, stream: string, expected: number, data = '{}') 
   return { number, stream, expected, events: [`id-${number}`, 'T', data, '{}'] };
 }
 
-/** Another process, with the store's class and the path at hand. */
+/** Another process, with the store's class, the path and a way to answer at hand. */
 function run(
   code: string,
   user: { uid?: number; gid?: number } = {},
@@ -362,12 +367,14 @@ function run(
     script,
     `import { SqliteEventStore } from ${JSON.stringify(module)};
      const path = ${JSON.stringify(path)};
+     const say = (line) => process.stdout.write(line + '\\n');
      ${code}`,
   );
   const child = spawn('sh', ['-c', `${shell} exec "$0" "$1"`, process.execPath, script], {
     stdio: ['ignore', 'pipe', 'inherit'],
     ...user,
   });
+  children.push(child);
   const lines: string[] = [];
   let rest = '';
   child.stdout.setEncoding('utf8').on('data', (text: string) => {

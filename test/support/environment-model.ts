@@ -132,7 +132,7 @@ function operationOf(release: Release, sourceOf: (release: Release) => Versions)
     return { kind: 'activate', flowId: first?.flowId ?? '', version: first?.to ?? null };
   }
   const { restores } = release;
-  return restores == null
+  return restores === null || restores === undefined
     ? { kind: 'rollback', flowId: first?.flowId ?? '' }
     : { kind: 'rollback', toRelease: restores };
 }

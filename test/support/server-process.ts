@@ -1,13 +1,14 @@
 // The real server as a process that a test may kill, stop and start again on the same data folder.
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const MAIN = fileURLToPath(new URL('../../src/main.js', import.meta.url));
 const START_MS_MAX = 30_000;
+const PAGE_BYTES = 4_096;
 export const ADMIN_KEY = 'an-administrator-key-for-tests-alone';
 
 export interface Ended {
@@ -85,4 +86,11 @@ export class ServerProcess {
 export function temporaryFolder(): { readonly path: string; remove(): void } {
   const path = mkdtempSync(join(tmpdir(), 'switchyard-test-'));
   return { path, remove: () => rmSync(path, { recursive: true, force: true }) };
+}
+
+/** Spoils one page of a database file. */
+export function overwritePage(path: string, page: number): void {
+  const bytes = readFileSync(path);
+  bytes.fill(0xff, page * PAGE_BYTES, (page + 1) * PAGE_BYTES);
+  writeFileSync(path, bytes);
 }

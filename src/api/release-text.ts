@@ -1,0 +1,29 @@
+// The answer to a command that makes a release, as JSON text. A bulk promotion answers with thousands of changes, so
+// they are put into words while the disk is busy with the release; only the position has to wait for it.
+import type { OnDecided, ReleaseAnswer as Made } from '../commands/environment-stream.js';
+import type { LiveViews } from '../read/live-views.js';
+import type { Project } from '../../projections/projects.js';
+import { presentRelease } from './present.js';
+
+export class ReleaseText {
+  /** Without the position, and without the last brace. */
+  private release: string | undefined;
+
+  constructor(
+    private readonly live: LiveViews,
+    private readonly project: Project,
+    private readonly environmentId: string,
+  ) {}
+
+  readonly prepare: OnDecided = (decided) => {
+    const shown = presentRelease(this.live, this.project, this.environmentId, decided);
+    this.release = JSON.stringify(shown).slice(0, -1);
+  };
+
+  /** A `ReleaseMadeAnswer`. */
+  of({ changed, position, dryRun }: Made): string {
+    const where = dryRun ? 'null' : `"${position}"`;
+    const release = changed ? `${this.release},"position":${where}}` : 'null';
+    return `{"changed":${changed},"release":${release},"position":"${position}","dryRun":${dryRun}}`;
+  }
+}

@@ -1,0 +1,271 @@
+// The API document: valid in itself, the same routes as the server has, and true of what the server really answers.
+import { execFile } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import { Ajv2020, type ValidateFunction } from 'ajv/dist/2020.js';
+import { startOwnServer, type OwnServer } from '../../scripts/own-server.js';
+import type { Version } from '../../scripts/client.js';
+import type { Route } from '../support/print-routes.js';
+import { good, Http } from '../support/http.js';
+import { temporaryFolder } from '../support/server-process.js';
+
+type Json = { readonly [key: string]: unknown };
+
+interface Operation extends Json {
+  readonly operationId: string;
+  readonly parameters: readonly { readonly name: string; readonly in: string; readonly required?: boolean }[];
+  readonly requestBody?: { readonly content: Readonly<Record<string, { readonly schema: Json }>> };
+  readonly responses: Readonly<
+    Record<string, { readonly content?: Readonly<Record<string, { readonly schema: Json }>> }>
+  >;
+}
+
+interface Document {
+  readonly openapi: string;
+  readonly paths: Readonly<Record<string, Readonly<Record<string, Operation>>>>;
+  readonly components: { readonly schemas: Readonly<Record<string, Json>> };
+}
+
+const PRINT_ROUTES = fileURLToPath(new URL('../support/print-routes.js', import.meta.url));
+const UNDOCUMENTED = /^\/(health|docs|metrics|openapi\.json)(\/|$)|^\/docs/;
+
+let server: OwnServer;
+let http: Http;
+let document: Document;
+
+beforeAll(async () => {
+  server = await startOwnServer();
+  http = new Http(server.url, server.key);
+  document = await good(http.send<Document>('GET', '/openapi.json'));
+});
+afterAll(() => server.stop());
+
+const operations = () =>
+  Object.entries(document.paths).flatMap(([path, item]) =>
+    Object.entries(item).map(([method, operation]) => ({ method: method.toUpperCase(), path, operation })),
+  );
+
+/** Every object below a node, with the way to it. */
+function* objectsIn(node: unknown, way = '#'): Generator<{ readonly way: string; readonly object: Json }> {
+  if (typeof node !== 'object' || node === null) return;
+  if (!Array.isArray(node)) yield { way, object: node as Json };
+  for (const [key, child] of Object.entries(node)) yield* objectsIn(child, `${way}/${key}`);
+}
+
+function at(reference: string): unknown {
+  return reference
+    .replace(/^#\//, '')
+    .split('/')
+    .reduce<unknown>((node, key) => (node as Json | undefined)?.[key], document);
+}
+
+describe('The API document', () => {
+  it('is of OpenAPI 3.1, and every reference in it leads somewhere', () => {
+    expect(document.openapi).toMatch(/^3\.1\.\d$/);
+    const references = [...objectsIn(document)].flatMap(({ object }) => object['$ref'] ?? []) as string[];
+    expect(references.length).toBeGreaterThan(50);
+    expect(references.filter((reference) => at(reference) === undefined)).toEqual([]);
+  });
+
+  it('uses nothing that 3.1 no longer has, and only types that there are', () => {
+    const types = ['string', 'integer', 'number', 'boolean', 'array', 'object', 'null'];
+    const odd = [...objectsIn(document)].filter(({ way, object }) => {
+      const { type, nullable, example } = object;
+      const isSchema = /schema|schemas\/\w+$|properties\/\w+$|items$/.test(way) && !/properties$/.test(way);
+      if (!isSchema) return false;
+      const named = [type ?? []].flat() as string[];
+      return nullable !== undefined || example !== undefined || named.some((name) => !types.includes(name));
+    });
+    expect(odd.map(({ way }) => way)).toEqual([]);
+  });
+
+  it('names every operation once, and every parameter of its path', () => {
+    const ids = operations().map(({ operation }) => operation.operationId);
+    expect(new Set(ids).size).toBe(ids.length);
+    expect(ids.filter((id) => !/^[A-Za-z][A-Za-z.]*$/.test(id))).toEqual([]);
+    for (const { path, operation } of operations()) {
+      const inPath = operation.parameters.filter((parameter) => parameter.in === 'path');
+      const named = [...path.matchAll(/\{(\w+)\}/g)].map(([, name]) => name);
+      expect({ path, names: inPath.map(({ name }) => name).sort() }).toEqual({ path, names: named.sort() });
+      expect(inPath.every(({ required }) => required === true)).toBe(true);
+    }
+  });
+
+  it('says of every operation what it answers, good or bad', () => {
+    const lacking: string[] = [];
+    for (const { method, path, operation } of operations()) {
+      const successes = Object.entries(operation.responses).filter(([status]) => /^20[01]$/.test(status));
+      const [status, success] = successes[0] ?? [];
+      const schema = success?.content?.['application/json']?.schema;
+      if (successes.length !== 1 || schema === undefined)
+        lacking.push(`${method} ${path}: ${status} has no schema`);
+      for (const wanted of ['401', '404', '422', '500', '503']) {
+        if (!(wanted in operation.responses)) lacking.push(`${method} ${path}: ${wanted} is missing`);
+      }
+      for (const [code, { content = {} }] of Object.entries(operation.responses)) {
+        const types = Object.keys(content).join();
+        if (Number(code) >= 400 && types !== 'application/problem+json')
+          lacking.push(`${method} ${path}: ${code}`);
+      }
+    }
+    expect(lacking).toEqual([]);
+  });
+
+  it('has exactly the routes that the server has', async () => {
+    const folder = temporaryFolder();
+    const env = { ...process.env, PORT: '0', HOST: '127.0.0.1', SWITCHYARD_DATA: folder.path };
+    const { stdout } = await promisify(execFile)(process.execPath, [PRINT_ROUTES], { env });
+    folder.remove();
+    const routes = (JSON.parse(stdout) as Route[])
+      .filter(({ method, path }) => method !== 'HEAD' && !UNDOCUMENTED.test(path))
+      .map(({ method, path }) => `${method} ${path.replace(/:(\w+)/g, '{$1}')}`);
+    expect(routes.length).toBeGreaterThan(50);
+    const documented = operations().map(({ method, path }) => `${method} ${path}`);
+    expect(documented.sort()).toEqual([...new Set(routes)].sort());
+  });
+});
+
+/** One good call for every operation, in an order in which each of them works. */
+const CALLS: readonly (readonly [operation: string, path: string, body?: object])[] = [
+  [
+    'POST /environments',
+    '',
+    { name: 'One', slug: 'one', description: 'd', color: '#00ff00', default: false },
+  ],
+  ['POST /environments', '', { name: 'Two' }],
+  ['POST /flows', '', { name: 'Flow', slug: 'flow', kind: 'prompt', content: { a: 1 }, comment: 'c' }],
+  ['POST /flows', '', { name: 'Spare' }],
+  ['POST /flows/{flow}/versions', 'flow', { content: { a: 2 }, label: 'l', comment: 'c' }],
+  ['PATCH /flows/{flow}/versions/{version}', 'flow/2', { content: { a: 3 }, label: null }],
+  ['POST /flows/{flow}/versions/{version}/fork', 'flow/1', { comment: 'c' }],
+  ['POST /flows/{flow}/versions/{version}/environments', 'flow/1', { environment: 'one', comment: 'c' }],
+  ['POST /flows/{flow}/versions/{version}/environments', 'flow/1', { environment: 'one' }],
+  ['POST /flows/{flow}/versions/{version}/environments', 'flow/2', { environment: 'one' }],
+  ['POST /environments/promote', '', { sourceEnvironment: 'one', targetEnvironment: 'two', dryRun: true }],
+  [
+    'POST /environments/promote',
+    '',
+    { sourceEnvironment: 'one', targetEnvironment: 'two', flowIds: ['flow'] },
+  ],
+  ['POST /environments/{environment}/rollback', 'one', { comment: 'c', toRelease: 1 }],
+  ['POST /environments/{environment}/rollback', 'one', { toRelease: 2, dryRun: true }],
+  ['GET /environments/diff?sourceEnvironment=one&targetEnvironment=two&includeUnchanged=true', ''],
+  ['GET /environments', ''],
+  ['GET /environments/{environment}', 'one'],
+  ['PATCH /environments/{environment}', 'one', { description: null, color: null }],
+  ['GET /environments/{environment}/active', 'one'],
+  ['GET /environments/{environment}/releases', 'one'],
+  ['GET /environments/{environment}/releases', 'two'],
+  ['GET /environments/{environment}/releases/{number}', 'two/1'],
+  ['GET /flows', ''],
+  ['GET /flows/{flow}', 'flow'],
+  ['PATCH /flows/{flow}', 'flow', { name: 'Renamed' }],
+  ['GET /flows/{flow}/versions', 'flow'],
+  ['GET /flows/{flow}/versions/{version}', 'flow/3'],
+  ['GET /flows/{flow}/versions/{a}/diff/{b}', 'flow/1/2'],
+  ['GET /flows/{flow}/resolve', 'flow'],
+  ['GET /flows/{flow}/resolve?environment=one', 'flow'],
+  ['GET /flows/{flow}/resolve?version=3', 'flow'],
+  ['DELETE /flows/{flow}/environments/{environment}', 'flow/two', { comment: 'c' }],
+  ['POST /flows/{flow}/archive', 'spare'],
+  ['PUT /environments/default', '', { environment: 'one' }],
+  ['PUT /environments/default', '', { environment: null }],
+  ['POST /environments/{environment}/archive', 'two'],
+  ['POST /environments/{environment}/restore', 'two'],
+  ['GET /projects', ''],
+  ['GET /projects/{project}', 'default'],
+  ['PATCH /projects/{project}', 'default', { name: 'Main', withoutEnvironment: 'latest' }],
+];
+
+describe('What the server answers', () => {
+  const ajv = new Ajv2020({ strict: false, validateFormats: false, allErrors: true });
+  const compile = (schema: Json): ValidateFunction => {
+    const schemas = Object.entries(document.components.schemas).map(([name, one]) => [
+      name,
+      closedInside(one),
+    ]);
+    return ajv.compile({ ...closed(schema), components: { schemas: Object.fromEntries(schemas) as Json } });
+  };
+
+  /** A field that the document does not have is as wrong as one that the answer does not have. */
+  function closed(schema: Json): Json {
+    const holdsFields = ['$ref', 'allOf', 'anyOf', 'properties'].some((key) => key in schema);
+    const isClosed = 'additionalProperties' in schema;
+    return { ...closedInside(schema), ...(holdsFields && !isClosed && { unevaluatedProperties: false }) };
+  }
+
+  /** A schema that others may add fields to is left open itself. */
+  function closedInside(schema: Json): Json {
+    const { properties, items } = schema as {
+      readonly properties?: Record<string, Json>;
+      readonly items?: Json;
+    };
+    const fields = Object.entries(properties ?? {}).map(([name, field]) => [name, closed(field)]);
+    return {
+      ...schema,
+      ...(properties && { properties: Object.fromEntries(fields) as Json }),
+      ...(items && { items: closed(items) }),
+    };
+  }
+
+  function faultsIn(schema: Json | undefined, value: unknown): unknown {
+    if (schema === undefined) return 'no schema';
+    const validate = compile(schema);
+    return validate(value)
+      ? []
+      : validate.errors?.map(({ instancePath, message, params }) => ({ instancePath, message, params }));
+  }
+
+  /** What is wrong with one call of the list, from what is sent to what comes back. */
+  async function faultsOfCall([name, references, body]: (typeof CALLS)[number]): Promise<unknown> {
+    const [method = '', template = ''] = name.split(' ');
+    const [path = '', query] = template.split('?');
+    const values = references.split('/');
+    const filled = path.replace(/\{\w+\}/g, () => values.shift() ?? '');
+    const target = `/api/v1${filled}${query === undefined ? '' : `?${query}`}`;
+    const operation = document.paths[`/api/v1${path}`]?.[method.toLowerCase()];
+    const sent = operation?.requestBody?.content['application/json']?.schema;
+    const ofBody = body === undefined ? [] : faultsIn(sent, body);
+    const answer = await http.send(method, target, { body });
+    if (answer.status >= 300) return answer.text;
+    const schema = operation?.responses[answer.status]?.content?.['application/json']?.schema;
+    return [ofBody, faultsIn(schema, answer.body)].flat();
+  }
+
+  it('is as the document says, for every operation', async () => {
+    const faults: unknown[] = [];
+    for (const call of CALLS) faults.push({ call: call[0], faults: await faultsOfCall(call) });
+    expect(faults).toEqual(CALLS.map(([call]) => ({ call, faults: [] })));
+    const seen = new Set(CALLS.map(([call]) => call.replace(/\?.*/, '').replace(' ', ' /api/v1')));
+    const others = operations().filter(({ path }) => !path.includes('/projects/{project}/'));
+    expect(others.map(({ method, path }) => `${method} ${path}`).filter((name) => !seen.has(name))).toEqual(
+      [],
+    );
+  });
+
+  it('is as the document says where it is a problem', async () => {
+    const cases = [
+      ['/environments/{environment}', 'GET', '/environments/nowhere', undefined],
+      ['/environments', 'POST', '/environments', { name: '' }],
+      ['/environments', 'GET', '/environments?limit=0', undefined],
+      ['/flows/{flow}/versions/{version}', 'PATCH', '/flows/flow/versions/1', { content: {} }],
+    ] as const;
+    for (const [template, method, path, body] of cases) {
+      const answer = await http.send(method, `/api/v1${path}`, { body });
+      const responses = document.paths[`/api/v1${template}`]?.[method.toLowerCase()]?.responses;
+      const schema = responses?.[answer.status]?.content?.['application/problem+json']?.schema;
+      expect({ path, faults: faultsIn(schema, answer.body) }).toEqual({ path, faults: [] });
+    }
+  });
+
+  it('would be seen if it were otherwise', async () => {
+    const version = await good(http.get<Version>('/flows/flow/versions/1'));
+    const schema = { $ref: '#/components/schemas/VersionAnswer' };
+    expect(faultsIn(schema, version)).toEqual([]);
+    expect(faultsIn(schema, { ...version, extra: 1 })).toHaveLength(1);
+    expect(faultsIn(schema, { ...version, number: '1' })).toHaveLength(1);
+    expect(faultsIn(schema, { ...version, actor: { ...version.actor, extra: 1 } })).toHaveLength(1);
+    const { digest: _, ...lacking } = version;
+    expect(faultsIn(schema, lacking)).toHaveLength(1);
+  });
+});
