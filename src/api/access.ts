@@ -8,6 +8,7 @@ import { isId, isSlug } from '../domain/naming.js';
 import type { LogFollower } from '../read/log-follower.js';
 import type { Project } from '../../projections/projects.js';
 import { Problem } from './problem.js';
+import { jsonPointer } from './strict-json.js';
 
 /** The caller and the project that a request is about. */
 export interface Scope {
@@ -37,8 +38,18 @@ export function guardAccess(instance: FastifyInstance, follower: LogFollower): v
   });
 }
 
-/** The scope of the request, in a controller. */
+/** The scope of the request, in a controller whose route takes no query: one that was sent is refused. */
 export const InScope = createParamDecorator((_: unknown, context: ExecutionContext): Scope => {
+  const request = context.switchToHttp().getRequest<FastifyRequest>();
+  const errors = Object.keys(request.query as object).map((name) => {
+    return { pointer: jsonPointer([name]), detail: 'is not known here' };
+  });
+  if (errors.length > 0) throw new Problem('invalid-query', 'This route takes no query.', errors);
+  return scopeIn(request);
+});
+
+/** The same where the route reads a query of its own. */
+export const InScopeWithQuery = createParamDecorator((_: unknown, context: ExecutionContext): Scope => {
   return scopeIn(context.switchToHttp().getRequest<FastifyRequest>());
 });
 

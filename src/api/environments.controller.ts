@@ -8,7 +8,7 @@ import { CreateEnvironment } from '../commands/create-environment.js';
 import { SetDefault } from '../commands/set-default.js';
 import { isEnvironmentSlug, slugFrom } from '../domain/naming.js';
 import { LogFollower } from '../read/log-follower.js';
-import { InScope, type Scope } from './access.js';
+import { InScope, InScopeWithQuery, type Scope } from './access.js';
 import { ActiveAnswer, DiffAnswer, EnvironmentAnswer, ProjectAnswer } from './answers.js';
 import { presentDiff } from './diff.js';
 import { answerOnce, releaseTag, stateTag } from './headers.js';
@@ -16,7 +16,7 @@ import { fromCursor, ID_CURSOR, page } from './paging.js';
 import { presentActive, presentEnvironment, presentProject } from './present.js';
 import { Problem } from './problem.js';
 import { Commands, Paged, Reads, WithPosition } from './documented.js';
-import { ReferencePipe } from './validation.js';
+import { NoBody, ReferencePipe } from './validation.js';
 import {
   ChangeEnvironmentBody,
   CreateEnvironmentBody,
@@ -51,7 +51,7 @@ export class EnvironmentsController {
   @Get()
   @Reads()
   @Paged(EnvironmentAnswer)
-  list(@InScope() { project }: Scope, @Query() { limit, cursor, archived }: EnvironmentsQuery) {
+  list(@InScopeWithQuery() { project }: Scope, @Query() { limit, cursor, archived }: EnvironmentsQuery) {
     const after = fromCursor(cursor, ID_CURSOR) ?? '';
     const rest = [...project.state.environments.values()].filter(
       (environment) => environment.archived === archived && environment.id > after,
@@ -63,7 +63,7 @@ export class EnvironmentsController {
   /** What promoting the source to the target would change. */
   @Get('diff')
   @Reads('environment-not-found')
-  diff(@InScope() { project }: Scope, @Query() query: DiffQuery): DiffAnswer {
+  diff(@InScopeWithQuery() { project }: Scope, @Query() query: DiffQuery): DiffAnswer {
     const { live } = this.follower;
     const source = live.directory.environment(project, query.sourceEnvironment);
     const target = live.directory.environment(project, query.targetEnvironment);
@@ -117,7 +117,11 @@ export class EnvironmentsController {
   @HttpCode(200)
   @Commands('environment-not-found', 'environment-is-default')
   @WithPosition(EnvironmentAnswer)
-  async archive(@InScope() scope: Scope, @Param('environment', ReferencePipe) reference: string) {
+  async archive(
+    @InScope() scope: Scope,
+    @Param('environment', ReferencePipe) reference: string,
+    @Body() _: NoBody,
+  ) {
     const { id } = this.follower.live.directory.environment(scope.project, reference);
     const { position } = await this.commands.execute(new ArchiveEnvironment(scope.caller, id));
     return { ...this.present(scope, id), position: String(position) };
@@ -128,7 +132,11 @@ export class EnvironmentsController {
   @HttpCode(200)
   @Commands('environment-not-found')
   @WithPosition(EnvironmentAnswer)
-  async restore(@InScope() scope: Scope, @Param('environment', ReferencePipe) reference: string) {
+  async restore(
+    @InScope() scope: Scope,
+    @Param('environment', ReferencePipe) reference: string,
+    @Body() _: NoBody,
+  ) {
     const { id } = this.follower.live.directory.environment(scope.project, reference);
     const { position } = await this.commands.execute(new RestoreEnvironment(scope.caller, id));
     return { ...this.present(scope, id), position: String(position) };

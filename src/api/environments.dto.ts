@@ -1,7 +1,7 @@
 // What callers may send about environments.
 import { IsBoolean, IsDefined, IsOptional, Matches, ValidateIf } from 'class-validator';
 import { PageQuery } from './paging.js';
-import { IsComment, IsEnvironmentSlug, IsName, IsQueryBoolean, IsReference } from './validation.js';
+import { IfGiven, IsComment, IsEnvironmentSlug, IsName, IsQueryBoolean, IsReference } from './validation.js';
 
 const COLOR = /^#[0-9a-f]{6}$/i;
 const COLOR_EXPECTED = { message: 'color must be # and six hexadecimal digits' };
@@ -11,7 +11,7 @@ export class CreateEnvironmentBody {
   name: string;
 
   /** Derived from the name unless given. */
-  @IsOptional()
+  @IfGiven()
   @IsEnvironmentSlug()
   slug?: string;
 
@@ -25,19 +25,19 @@ export class CreateEnvironmentBody {
   color?: string | null;
 
   /** Makes it the default environment of the project. */
-  @IsOptional()
+  @IfGiven()
   @IsBoolean()
   default?: boolean;
 }
 
 /** What is left out stays as it is. A new name brings a new slug unless one is given. */
 export class ChangeEnvironmentBody {
-  @ValidateIf((body: ChangeEnvironmentBody) => body.name !== undefined)
+  @IfGiven()
   @IsName()
   name?: string;
 
   /** The slug that it had goes on working until another environment takes it. */
-  @ValidateIf((body: ChangeEnvironmentBody) => body.slug !== undefined)
+  @IfGiven()
   @IsEnvironmentSlug()
   slug?: string;
 
@@ -66,14 +66,14 @@ export class DiffQuery {
   targetEnvironment: string;
 
   /** Lists the flows that are the same in both, too. */
-  @IsOptional()
+  @IfGiven()
   @IsQueryBoolean()
   includeUnchanged: boolean = false;
 }
 
 export class EnvironmentsQuery extends PageQuery {
   /** Lists the archived environments instead. */
-  @IsOptional()
+  @IfGiven()
   @IsQueryBoolean()
   archived: boolean = false;
 }

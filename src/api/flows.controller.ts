@@ -7,13 +7,13 @@ import { CreateFlow } from '../commands/create-flow.js';
 import { isSlug, slugFrom } from '../domain/naming.js';
 import { LogFollower } from '../read/log-follower.js';
 import { flowIdsBySlug } from '../../projections/flows.js';
-import { InScope, type Scope } from './access.js';
+import { InScope, InScopeWithQuery, type Scope } from './access.js';
 import { FlowAnswer } from './answers.js';
 import { Commands, Paged, Reads, WithPosition } from './documented.js';
 import { fromCursor, page, SLUG_CURSOR } from './paging.js';
 import { presentFlow } from './present.js';
 import { Problem } from './problem.js';
-import { ReferencePipe } from './validation.js';
+import { NoBody, ReferencePipe } from './validation.js';
 import { CreateFlowBody, FlowsQuery, RenameFlowBody } from './flows.dto.js';
 
 const VIEWS_MS_MAX = 10_000;
@@ -46,7 +46,7 @@ export class FlowsController {
   @Get()
   @Reads()
   @Paged(FlowAnswer)
-  async list(@InScope() { project }: Scope, @Query() query: FlowsQuery) {
+  async list(@InScopeWithQuery() { project }: Scope, @Query() query: FlowsQuery) {
     const { live, views } = this.follower;
     const after = fromCursor(query.cursor, SLUG_CURSOR) ?? '';
     await views.progress.reached(live.progress.position, VIEWS_MS_MAX);
@@ -86,7 +86,11 @@ export class FlowsController {
   @HttpCode(200)
   @Commands('flow-not-found', 'flow-is-active')
   @WithPosition(FlowAnswer)
-  async archive(@InScope() { caller, project }: Scope, @Param('flow', ReferencePipe) reference: string) {
+  async archive(
+    @InScope() { caller, project }: Scope,
+    @Param('flow', ReferencePipe) reference: string,
+    @Body() _: NoBody,
+  ) {
     const { live } = this.follower;
     const flow = live.directory.flow(project, reference);
     const { position } = await this.commands.execute(new ArchiveFlow(caller, flow.id));

@@ -3,24 +3,24 @@ import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
 import { IsIn, IsOptional } from 'class-validator';
 import { FLOW_KINDS, type Content, type FlowKind } from '../domain/flow.events.js';
 import { PageQuery } from './paging.js';
-import { IsComment, IsContent, IsName, IsQueryBoolean, IsSlug } from './validation.js';
+import { IfGiven, IsComment, IsContent, IsName, IsQueryBoolean, IsSlug } from './validation.js';
 
 export class CreateFlowBody {
   @IsName()
   name: string;
 
   /** Derived from the name unless given. It never changes: running code asks for it. */
-  @IsOptional()
+  @IfGiven()
   @IsSlug()
   slug?: string;
 
-  @IsOptional()
+  @IfGiven()
   @IsIn(FLOW_KINDS)
   @ApiProperty({ enum: FLOW_KINDS, default: 'flow', required: false })
   kind?: FlowKind;
 
   /** Makes version 1. */
-  @IsOptional()
+  @IfGiven()
   @IsContent()
   @ApiPropertyOptional({ type: 'object', additionalProperties: true })
   content?: Content;
@@ -37,13 +37,13 @@ export class RenameFlowBody {
 }
 
 export class FlowsQuery extends PageQuery {
-  @IsOptional()
+  @IfGiven()
   @IsIn(FLOW_KINDS)
   @ApiProperty({ enum: FLOW_KINDS, required: false })
   kind?: FlowKind;
 
   /** Lists the archived flows instead. */
-  @IsOptional()
+  @IfGiven()
   @IsQueryBoolean()
   archived: boolean = false;
 }

@@ -1,7 +1,7 @@
 // Pages of a list: how many, from where, and the cursor that leads on.
-import { IsOptional, IsString, MaxLength } from 'class-validator';
+import { IsString, MaxLength } from 'class-validator';
 import { Problem } from './problem.js';
-import { IsQueryInteger } from './validation.js';
+import { IfGiven, IsQueryInteger } from './validation.js';
 
 const LIMIT_MAX = 500;
 const LIMIT_DEFAULT = 50;
@@ -13,12 +13,12 @@ export const SLUG_CURSOR = /^[a-z0-9][a-z0-9._-]{0,62}$/;
 
 export class PageQuery {
   /** How many items at most. */
-  @IsOptional()
+  @IfGiven()
   @IsQueryInteger(1, LIMIT_MAX)
   limit: number = LIMIT_DEFAULT;
 
   /** `nextCursor` of the page before. */
-  @IsOptional()
+  @IfGiven()
   @IsString()
   @MaxLength(200)
   cursor?: string;

@@ -4,7 +4,7 @@ import { CommandBus } from '@nestjs/cqrs';
 import { ApiTags } from '@nestjs/swagger';
 import { ChangeProject } from '../commands/set-default.js';
 import { LogFollower } from '../read/log-follower.js';
-import { InScope, type Scope } from './access.js';
+import { InScope, InScopeWithQuery, type Scope } from './access.js';
 import { ProjectAnswer } from './answers.js';
 import { fromCursor, ID_CURSOR, page, PageQuery } from './paging.js';
 import { presentProject } from './present.js';
@@ -24,7 +24,7 @@ export class ProjectsController {
   @Get()
   @Reads()
   @Paged(ProjectAnswer)
-  list(@InScope() { caller }: Scope, @Query() query: PageQuery) {
+  list(@InScopeWithQuery() { caller }: Scope, @Query() query: PageQuery) {
     const after = fromCursor(query.cursor, ID_CURSOR) ?? '';
     const projects = this.follower.live.directory.projectsOf(caller.workspaceId);
     const rest = projects.filter(({ id }) => id > after).map(presentProject);
@@ -47,7 +47,8 @@ export class ProjectsController {
     @Param('project', ReferencePipe) _: string,
     @Body() body: ChangeProjectBody,
   ) {
-    const { position } = await this.commands.execute(new ChangeProject(caller, { ...body }));
+    const request = body.name === undefined ? body : { ...body, name: body.name.normalize('NFC') };
+    const { position } = await this.commands.execute(new ChangeProject(caller, request));
     return { ...presentProject(project), position: String(position) };
   }
 }

@@ -10,7 +10,7 @@ import type { EnvironmentEntry } from '../domain/project.js';
 import { LogFollower } from '../read/log-follower.js';
 import { ReleaseLog, type MadeRelease } from '../read/release-log.js';
 import type { Project } from '../../projections/projects.js';
-import { InScope, type Scope } from './access.js';
+import { InScope, InScopeWithQuery, type Scope } from './access.js';
 import { ReleaseAnswer } from './answers.js';
 import { answerOnce, PinnedRelease, stateTag } from './headers.js';
 import { fromCursor, NUMBER_CURSOR, PageQuery, toCursor } from './paging.js';
@@ -89,7 +89,7 @@ export class ReleasesController {
   @Reads('environment-not-found')
   @Paged(ReleaseAnswer)
   async list(
-    @InScope() { project }: Scope,
+    @InScopeWithQuery() { project }: Scope,
     @Param('environment', ReferencePipe) reference: string,
     @Query() { limit, cursor }: PageQuery,
   ) {

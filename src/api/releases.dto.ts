@@ -1,6 +1,6 @@
 // What callers may send to make releases.
 import { ArrayMaxSize, ArrayNotEmpty, IsArray, IsBoolean, IsInt, IsOptional, Min } from 'class-validator';
-import { IsComment, IsReference } from './validation.js';
+import { IfGiven, IsComment, IsReference } from './validation.js';
 
 const FLOWS_MAX = 20_000;
 
@@ -12,7 +12,7 @@ export class PromoteBody {
   targetEnvironment: string;
 
   /** Ids or slugs. Left out: every flow active in the source. */
-  @IsOptional()
+  @IfGiven()
   @IsArray()
   @ArrayNotEmpty()
   @ArrayMaxSize(FLOWS_MAX)
@@ -24,23 +24,23 @@ export class PromoteBody {
   comment?: string | null;
 
   /** Deactivates in the target what is not active in the source. */
-  @IsOptional()
+  @IfGiven()
   @IsBoolean()
   prune?: boolean;
 
   /** Answers what would happen, and does nothing. */
-  @IsOptional()
+  @IfGiven()
   @IsBoolean()
   dryRun?: boolean;
 
   /** The release of the source that was reviewed. */
-  @IsOptional()
+  @IfGiven()
   @IsInt()
   @Min(0)
   expectedSourceRelease?: number;
 
   /** The release of the target that was reviewed. */
-  @IsOptional()
+  @IfGiven()
   @IsInt()
   @Min(0)
   expectedTargetRelease?: number;
@@ -48,13 +48,13 @@ export class PromoteBody {
 
 export class RollbackBody {
   /** Any release of the environment, later ones too; 0 is the empty environment. Left out: the prior release. */
-  @IsOptional()
+  @IfGiven()
   @IsInt()
   @Min(0)
   toRelease?: number;
 
   /** Ids or slugs. Without `toRelease`, each flow goes back to the version that it had before its current one. */
-  @IsOptional()
+  @IfGiven()
   @IsArray()
   @ArrayNotEmpty()
   @ArrayMaxSize(FLOWS_MAX)
@@ -66,7 +66,7 @@ export class RollbackBody {
   comment?: string | null;
 
   /** Answers what would happen, and does nothing. */
-  @IsOptional()
+  @IfGiven()
   @IsBoolean()
   dryRun?: boolean;
 }

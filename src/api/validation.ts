@@ -6,6 +6,7 @@ import {
   buildMessage,
   getMetadataStorage,
   ValidateBy,
+  ValidateIf,
   validate,
   type ValidationError,
   type ValidationOptions,
@@ -76,13 +77,17 @@ async function read(dto: Dto, value: unknown, type: ArgumentMetadata['type']): P
     }
   }
   const instance = instantiate(dto, fields, known, content);
-  const invalid = await validate(instance, {
-    whitelist: true,
-    forbidNonWhitelisted: true,
-    forbidUnknownValues: true,
-    stopAtFirstError: false,
-    validationError: { target: false },
-  });
+  // Of a class without any rule the validator would say that it does not know it.
+  const invalid =
+    known.size === 0
+      ? []
+      : await validate(instance, {
+          whitelist: true,
+          forbidNonWhitelisted: true,
+          forbidUnknownValues: true,
+          stopAtFirstError: false,
+          validationError: { target: false },
+        });
   collect(invalid, [], errors);
   if (errors.length > 0) {
     // A body is only missed when something had to be in it.
@@ -165,6 +170,14 @@ function problemOf(
     ? new Problem('invalid-reference', 'A slug or an id is expected; see errors.', errors)
     : new Problem('invalid-query', 'The query is not what is expected; see errors.', errors);
 }
+
+/** The field may be left out, but null is not a way to leave it out. `@IsOptional()` is for what may be null. */
+export function IfGiven(): PropertyDecorator {
+  return ValidateIf((_, value) => value !== undefined);
+}
+
+/** The body of a command that has nothing to say: none, or an empty object. */
+export class NoBody {}
 
 interface Rule {
   readonly accepts: (value: unknown) => boolean;

@@ -9,7 +9,7 @@ import { LogFollower } from '../read/log-follower.js';
 import { VersionLog } from '../read/version-log.js';
 import type { Flow } from '../../projections/flows.js';
 import type { Version } from '../../projections/versions.js';
-import { InScope, type Scope } from './access.js';
+import { InScope, InScopeWithQuery, type Scope } from './access.js';
 import { VersionAnswer, VersionDiffAnswer } from './answers.js';
 import { diffOfVersions } from './version-diff.js';
 import { AnswersRelease, Commands, Paged, Reads, WithPosition } from './documented.js';
@@ -53,7 +53,7 @@ export class VersionsController {
   @Reads('flow-not-found')
   @Paged(VersionAnswer)
   async list(
-    @InScope() scope: Scope,
+    @InScopeWithQuery() scope: Scope,
     @Param('flow', ReferencePipe) reference: string,
     @Query() { limit, cursor }: PageQuery,
   ) {

@@ -2,7 +2,7 @@
 import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
 import { IsOptional } from 'class-validator';
 import type { Content } from '../domain/flow.events.js';
-import { IsComment, IsContent, IsLabel, IsReference } from './validation.js';
+import { IfGiven, IsComment, IsContent, IsLabel, IsReference } from './validation.js';
 
 export class DraftVersionBody {
   /** Any JSON object, up to 512 KiB as canonical JSON. */
@@ -22,7 +22,7 @@ export class DraftVersionBody {
 
 /** What is left out stays as it was. */
 export class EditVersionBody {
-  @IsOptional()
+  @IfGiven()
   @IsContent()
   @ApiPropertyOptional({ type: 'object', additionalProperties: true })
   content?: Content;
