@@ -197,7 +197,7 @@ export class PatchOperationAnswer {
   op: string;
   path: string;
   from?: string;
-  @ApiProperty({ required: false })
+  @ApiProperty({ required: false, oneOf: [{}] })
   value?: unknown;
 }
 

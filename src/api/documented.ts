@@ -1,6 +1,6 @@
 // What a route says of itself in the API document: the shape of its answer where TypeScript cannot tell, and the
 // problems it may answer beside those that any route may.
-import { applyDecorators, Header, HttpCode, type Type } from '@nestjs/common';
+import { applyDecorators, Header, type Type } from '@nestjs/common';
 import { ApiExtraModels, ApiResponse, getSchemaPath } from '@nestjs/swagger';
 import { ReleaseMadeAnswer } from './answers.js';
 import { problems, type ProblemCode } from './problem.js';
@@ -58,7 +58,6 @@ export function WithPosition(changed: Type, status = 200): MethodDecorator {
 /** A release, as text that is JSON already. */
 export function AnswersRelease(): MethodDecorator {
   return applyDecorators(
-    HttpCode(200),
     Header('content-type', 'application/json; charset=utf-8'),
     ApiExtraModels(ReleaseMadeAnswer),
     answer(200, { $ref: getSchemaPath(ReleaseMadeAnswer) }),

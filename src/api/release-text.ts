@@ -5,6 +5,9 @@ import type { LiveViews } from '../read/live-views.js';
 import type { Project } from '../../projections/projects.js';
 import { presentRelease } from './present.js';
 
+/** JSON text, which goes out as it is. Not plain `string`, so that the API document does not take it for one. */
+export type JsonText = string & { readonly answers: 'ReleaseMadeAnswer' };
+
 export class ReleaseText {
   /** Without the position, and without the last brace. */
   private release: string | undefined;
@@ -21,9 +24,10 @@ export class ReleaseText {
   };
 
   /** A `ReleaseMadeAnswer`. */
-  of({ changed, position, dryRun }: Made): string {
+  of({ changed, position, dryRun }: Made): JsonText {
     const where = dryRun ? 'null' : `"${position}"`;
     const release = changed ? `${this.release},"position":${where}}` : 'null';
-    return `{"changed":${changed},"release":${release},"position":"${position}","dryRun":${dryRun}}`;
+    const text = `{"changed":${changed},"release":${release},"position":"${position}","dryRun":${dryRun}}`;
+    return text as JsonText;
   }
 }

@@ -1,5 +1,5 @@
 // Releases over HTTP: promotion, rollback, and the numbered history of an environment.
-import { Body, Controller, Get, Param, Post, Query, Req, Res } from '@nestjs/common';
+import { Body, Controller, Get, Param, Post, Query, Req, Res, HttpCode } from '@nestjs/common';
 import { CommandBus } from '@nestjs/cqrs';
 import { ApiResponse, ApiTags } from '@nestjs/swagger';
 import type { FastifyReply, FastifyRequest } from 'fastify';
@@ -15,7 +15,7 @@ import { ReleaseAnswer } from './answers.js';
 import { answerOnce, PinnedRelease, stateTag } from './headers.js';
 import { fromCursor, NUMBER_CURSOR, PageQuery, toCursor } from './paging.js';
 import { presentRelease } from './present.js';
-import { ReleaseText } from './release-text.js';
+import { ReleaseText, type JsonText } from './release-text.js';
 import { AnswersRelease, Commands, Paged, Reads } from './documented.js';
 import { NumberPipe, ReferencePipe } from './validation.js';
 import { PromoteBody, RollbackBody } from './releases.dto.js';
@@ -31,6 +31,7 @@ export class ReleasesController {
 
   /** Brings the versions of the source to the target, in one release, all or nothing. */
   @Post('promote')
+  @HttpCode(200)
   @AnswersRelease()
   @Commands(
     ...(['environment-not-found', 'environment-archived', 'same-environment', 'flows-not-active'] as const),
@@ -40,7 +41,7 @@ export class ReleasesController {
     @InScope() { caller, project }: Scope,
     @Body() body: PromoteBody,
     @PinnedRelease() pinned: number | null,
-  ): Promise<string> {
+  ): Promise<JsonText> {
     const { live } = this.follower;
     const { id: sourceId } = live.directory.openEnvironment(project, body.sourceEnvironment);
     const { id: targetId } = live.directory.openEnvironment(project, body.targetEnvironment);
@@ -60,6 +61,7 @@ export class ReleasesController {
 
   /** Puts an earlier release of this environment in effect. Other environments are not touched. */
   @Post(':environment/rollback')
+  @HttpCode(200)
   @AnswersRelease()
   @Commands(
     ...(['environment-not-found', 'environment-archived', 'no-prior-release', 'unknown-release'] as const),
@@ -70,7 +72,7 @@ export class ReleasesController {
     @Param('environment', ReferencePipe) reference: string,
     @Body() body: RollbackBody,
     @PinnedRelease() pinned: number | null,
-  ): Promise<string> {
+  ): Promise<JsonText> {
     const { live } = this.follower;
     const { id } = live.directory.openEnvironment(project, reference);
     const request = {

@@ -1,5 +1,5 @@
 // Versions of a flow over HTTP: writing them, comparing them, and where they are active.
-import { Body, Controller, Delete, Get, Param, Patch, Post, Query } from '@nestjs/common';
+import { Body, Controller, Delete, Get, Param, Patch, Post, Query, HttpCode } from '@nestjs/common';
 import { CommandBus } from '@nestjs/cqrs';
 import { ApiTags } from '@nestjs/swagger';
 import { ActivateVersion, DeactivateVersion } from '../commands/activate-version.js';
@@ -16,7 +16,7 @@ import { AnswersRelease, Commands, Paged, Reads, WithPosition } from './document
 import { PinnedRelease } from './headers.js';
 import { fromCursor, NUMBER_CURSOR, page, PageQuery } from './paging.js';
 import { presentVersion } from './present.js';
-import { ReleaseText } from './release-text.js';
+import { ReleaseText, type JsonText } from './release-text.js';
 import { ReferencePipe } from './validation.js';
 import {
   ActivateVersionBody,
@@ -122,6 +122,7 @@ export class VersionsController {
 
   /** Makes it the version that the environment resolves to. A draft is locked by its first activation. */
   @Post('versions/:version/environments')
+  @HttpCode(200)
   @AnswersRelease()
   @Commands(
     ...(['flow-not-found', 'version-not-found', 'environment-not-found', 'environment-archived'] as const),
@@ -133,7 +134,7 @@ export class VersionsController {
     @Param('version', ReferencePipe) version: string,
     @Body() { environment, comment = null }: ActivateVersionBody,
     @PinnedRelease() expectedRelease: number | null,
-  ): Promise<string> {
+  ): Promise<JsonText> {
     const { live } = this.follower;
     const flow = this.flow(scope, reference);
     const { id: environmentId } = live.directory.openEnvironment(scope.project, environment);
@@ -144,6 +145,7 @@ export class VersionsController {
 
   /** Removes the flow from the environment. */
   @Delete('environments/:environment')
+  @HttpCode(200)
   @AnswersRelease()
   @Commands(
     ...(['flow-not-found', 'environment-not-found', 'environment-archived'] as const),
@@ -155,7 +157,7 @@ export class VersionsController {
     @Param('environment', ReferencePipe) environment: string,
     @Body() { comment = null }: DeactivateVersionBody,
     @PinnedRelease() expectedRelease: number | null,
-  ): Promise<string> {
+  ): Promise<JsonText> {
     const { live } = this.follower;
     const flowId = this.flow(scope, reference).id;
     const { id: environmentId } = live.directory.openEnvironment(scope.project, environment);
