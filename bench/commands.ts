@@ -2,7 +2,7 @@
 // clients at once beside one, and what resolving feels of them.
 import { interleaved, type Bench } from './bench.js';
 import type { Ask } from './http-connection.js';
-import { load, type Load, type LoadResult } from './load.js';
+import { load, type Load } from './load.js';
 import { eventsAfter, headOf, RawLog } from './raw-log.js';
 import { resolveAsk } from './resolve.js';
 import { laneOf, slugOf } from './seed.js';
@@ -18,16 +18,21 @@ export async function measureCommands(bench: Bench): Promise<Figure[]> {
   const server = await bench.server(folder);
   const seconds = bench.quick ? 1 : 3;
   const rounds = bench.quick ? 1 : 5;
-  const run = (connections: number, asks: Load['asks'], order: Load['order'] = 'in turn') =>
-    load({ port: server.port, key: seed.key, connections, seconds, asks, order }, { core: CLIENT_CORE });
+  const run = (
+    connections: number,
+    asks: Load['asks'],
+    order: Load['order'] = 'in turn',
+    probe: Load['probe'] = undefined,
+  ) => {
+    const task = { port: server.port, key: seed.key, connections, seconds, asks, order };
+    return load(probe === undefined ? task : { ...task, probe }, { core: CLIENT_CORE });
+  };
   const lanes = Array.from({ length: LANES }, (_, lane) => activations(lane));
   const resolves = [Array.from({ length: FLOWS }, (_, number) => resolveAsk(number, 'production'))];
 
   const one = () => run(1, lanes.slice(0, 1));
-  const many = async (): Promise<{ commands: LoadResult; resolve: LoadResult }> => {
-    const [commands, resolve] = await Promise.all([run(LANES, lanes), run(1, resolves, 'random')]);
-    return { commands, resolve };
-  };
+  // The probe shares the clients' process: two processes on one core would measure the scheduler.
+  const many = () => run(LANES, lanes, 'in turn', resolves[0]);
   const idle = () => run(1, resolves, 'random');
 
   await one();
@@ -53,7 +58,7 @@ export async function measureCommands(bench: Bench): Promise<Figure[]> {
       row: `commands over HTTP, ${LANES} clients`,
       unit: '/s',
       rounds: crowd.map(({ measured, limit }) => ({
-        ...{ measured: measured.commands.perSecond, limit: limit.one.perSecond },
+        ...{ measured: measured.perSecond, limit: limit.one.perSecond },
       })),
       bar: { atLeast: 3, of: 'ratio' },
       notes: [`${LANES} environments, one client on each; limit: the rate of 1 client`],
@@ -62,7 +67,7 @@ export async function measureCommands(bench: Bench): Promise<Figure[]> {
       row: `resolve p99 beside ${LANES} clients' commands`,
       unit: 'ms',
       rounds: crowd.map(({ measured, limit }) => ({
-        ...{ measured: measured.resolve.p99Ms, limit: limit.idle.p99Ms },
+        ...{ measured: measured.probeP99Ms, limit: limit.idle.p99Ms },
       })),
       bar: { atMost: 3, of: 'ratio' },
       notes: ['one connection that resolves without a pause; limit: its p99 while nothing else is asked'],

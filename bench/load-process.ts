@@ -7,42 +7,51 @@ const WARM_UP_SECONDS = 1;
 
 answerOneTask(run);
 
-async function run({ port, key, connections, seconds, asks, order }: Load): Promise<LoadResult> {
+async function run({ port, key, connections, seconds, asks, order, probe }: Load): Promise<LoadResult> {
   const texts = asks.map((list) => list.map((asked) => requestText(asked, key)));
   const latencies: number[] = [];
+  const probed: number[] = [];
   const from = performance.now() + WARM_UP_SECONDS * 1000;
   const until = from + seconds * 1000;
   const cpuBefore = cpuAfter(WARM_UP_SECONDS * 1000);
   const next = order === 'random' ? randomNumbers() : undefined;
-  await Promise.all(
-    Array.from({ length: connections }, async (_, index) => {
-      const own = texts[index % texts.length] ?? [];
-      const connection = await HttpConnection.open(port, key);
-      await keepAsking(connection, own, { from, until, next, latencies });
-      connection.close();
-    }),
+  const ask = async (own: readonly string[], how: Pick<Asking, 'next' | 'latencies'>): Promise<void> => {
+    const connection = await HttpConnection.open(port, key);
+    await keepAsking(connection, own, { from, until, ...how });
+    connection.close();
+  };
+  const running = Array.from({ length: connections }, (_, index) =>
+    ask(texts[index % texts.length] ?? [], { next, latencies }),
   );
+  if (probe !== undefined) {
+    const own = probe.map((asked) => requestText(asked, key));
+    running.push(ask(own, { next: randomNumbers(), latencies: probed }));
+  }
+  await Promise.all(running);
   const { user, system } = process.cpuUsage(await cpuBefore);
-  latencies.sort((a, b) => a - b);
-  const at = (share: number): number => latencies[Math.floor((latencies.length - 1) * share)] ?? Number.NaN;
+  const at = (share: number, of = latencies): number => of[Math.floor((of.length - 1) * share)] ?? Number.NaN;
+  for (const list of [latencies, probed]) list.sort((a, b) => a - b);
   return {
     perSecond: latencies.length / seconds,
     p50Ms: at(0.5),
     p99Ms: at(0.99),
     maxMs: at(1),
+    probeP99Ms: at(0.99, probed),
     clientCpu: (user + system) / 1e6 / seconds,
   };
+}
+
+interface Asking {
+  readonly from: number;
+  readonly until: number;
+  readonly next: (() => number) | undefined;
+  readonly latencies: number[];
 }
 
 function keepAsking(
   connection: HttpConnection,
   texts: readonly string[],
-  {
-    from,
-    until,
-    next,
-    latencies,
-  }: { from: number; until: number; next?: (() => number) | undefined; latencies: number[] },
+  { from, until, next, latencies }: Asking,
 ): Promise<void> {
   let turn = 0;
   return new Promise((resolve, reject) => {

@@ -10,6 +10,8 @@ export interface Load {
   /** What connection n asks: the list n, the lists taken in turn where there are fewer. */
   readonly asks: readonly (readonly Ask[])[];
   readonly order: 'random' | 'in turn';
+  /** What one more connection asks beside all others, in random order; its latencies are reported apart. */
+  readonly probe?: readonly Ask[];
 }
 
 export interface LoadResult {
@@ -17,6 +19,8 @@ export interface LoadResult {
   readonly p50Ms: number;
   readonly p99Ms: number;
   readonly maxMs: number;
+  /** Of the probe; not a number without one. */
+  readonly probeP99Ms: number;
   /** Of one core, by the client itself: near 1 means that the client was the limit. */
   readonly clientCpu: number;
 }

@@ -22,7 +22,10 @@ try {
 async function start(config: Config): Promise<void> {
   const log = pino({ level: config.logLevel }, pino.destination(2));
   const engine = await Engine.open(config);
-  const server = await serve(engine, config, log);
+  const server = await serve(engine, config, log).catch(async (error: unknown) => {
+    await engine.close();
+    throw asRefused(error, config);
+  });
   process.stdout.write(greeting(server.url, engine.newKey));
 
   let stopping = false;
@@ -36,4 +39,17 @@ async function start(config: Config): Promise<void> {
     process.exit(0);
   };
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => void stop(signal));
+}
+
+/** A port that is taken or forbidden is for the operator to mend; anything else is a fault of ours. */
+function asRefused(error: unknown, { host, port }: Config): unknown {
+  const code = error instanceof Error && 'code' in error ? String(error.code) : '';
+  const reasons: Record<string, string> = {
+    EADDRINUSE: 'the port is taken',
+    EACCES: 'the port needs more rights than this user has',
+    EADDRNOTAVAIL: 'this machine has no such address',
+    ENOTFOUND: 'the host name is not known',
+  };
+  const reason = reasons[code];
+  return reason === undefined ? error : new ConfigRefused([`Cannot listen on ${host}:${port}: ${reason}`]);
 }

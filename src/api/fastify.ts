@@ -39,6 +39,11 @@ class HttpAdapter extends FastifyAdapter {
       void reply.header('x-request-id', request.id);
       done(this.draining ? new Problem('shutting-down', 'Send the request to another server.') : undefined);
     });
+    instance.addHook('onSend', (_request, reply, payload, done) => {
+      // A connection that is kept alive beyond its last answer would hold up the stop.
+      if (this.draining) void reply.header('connection', 'close');
+      done(null, payload);
+    });
     instance.setErrorHandler((error, request, reply) => sendProblem(reply, error, request.id, log));
     instance.setNotFoundHandler((request, reply) => sendProblem(reply, noRoute(request), request.id, log));
   }

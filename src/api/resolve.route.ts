@@ -18,7 +18,6 @@ import { Problem } from './problem.js';
 export const RESOLVE_PATHS = ['/api/v1/flows/:flow/resolve', '/api/v1/projects/:project/flows/:flow/resolve'];
 
 const TEXT_BYTES_MAX = 256 * 1024 * 1024;
-const VIEWS_MS_MAX = 10_000;
 
 /** A version as JSON text without its last brace, and what the tag and the resolution need of it. */
 interface VersionText {
@@ -63,9 +62,7 @@ export class ResolveRoute {
   }
 
   private async readAndSend(request: FastifyRequest, reply: FastifyReply, project: Project, answer: Answer) {
-    const { live, views } = this.follower;
-    await views.progress.reached(live.progress.position, VIEWS_MS_MAX);
-    const version = versionById(views.rows, answer.versionId);
+    const version = versionById(await this.follower.rows(), answer.versionId);
     if (version === undefined) throw new Error(`Broken promise: version ${answer.versionId} is in the rows`);
     return this.send(request, reply, this.textOf(project, version), answer);
   }

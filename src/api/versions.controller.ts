@@ -4,6 +4,8 @@ import { CommandBus } from '@nestjs/cqrs';
 import { ApiTags } from '@nestjs/swagger';
 import { ActivateVersion, DeactivateVersion } from '../commands/activate-version.js';
 import { DraftVersion, EditVersion, ForkVersion } from '../commands/write-version.js';
+import type { EventMetadata } from '../domain/events.js';
+import type { VersionDrafted, VersionEdited } from '../domain/flow.events.js';
 import { Refused } from '../domain/refused.js';
 import { LogFollower } from '../read/log-follower.js';
 import { VersionLog } from '../read/version-log.js';
@@ -15,7 +17,7 @@ import { diffOfVersions } from './version-diff.js';
 import { AnswersRelease, Commands, Paged, Reads, WithPosition } from './documented.js';
 import { PinnedRelease } from './headers.js';
 import { fromCursor, NUMBER_CURSOR, page, PageQuery } from './paging.js';
-import { presentVersion } from './present.js';
+import { presentActor, presentVersion } from './present.js';
 import { ReleaseText, type JsonText } from './release-text.js';
 import { ReferencePipe } from './validation.js';
 import {
@@ -44,8 +46,11 @@ export class VersionsController {
     @Body() body: DraftVersionBody,
   ) {
     const flow = this.flow(scope, reference);
-    const written = await this.commands.execute(new DraftVersion(scope.caller, flow.id, body));
-    return this.written(scope, flow, written);
+    return this.drafted(
+      scope,
+      flow,
+      await this.commands.execute(new DraftVersion(scope.caller, flow.id, body)),
+    );
   }
 
   /** Newest first. */
@@ -86,9 +91,11 @@ export class VersionsController {
     @Body() body: EditVersionBody,
   ) {
     const flow = this.flow(scope, reference);
-    const { id } = await this.find(flow, version);
-    const written = await this.commands.execute(new EditVersion(scope.caller, flow.id, id, body));
-    return this.written(scope, flow, written);
+    const before = await this.find(flow, version);
+    const command = new EditVersion(scope.caller, flow.id, before.id, body);
+    const { event, position } = await this.commands.execute(command);
+    const shown = presentVersion(this.follower.live, scope.project, before);
+    return { ...shown, ...(event && written(event)), position: String(position) };
   }
 
   /** A new draft that begins with this version's content and remembers where it came from. */
@@ -103,8 +110,11 @@ export class VersionsController {
   ) {
     const flow = this.flow(scope, reference);
     const { id } = await this.find(flow, version);
-    const written = await this.commands.execute(new ForkVersion(scope.caller, flow.id, id, body));
-    return this.written(scope, flow, written);
+    return this.drafted(
+      scope,
+      flow,
+      await this.commands.execute(new ForkVersion(scope.caller, flow.id, id, body)),
+    );
   }
 
   /** What changed from one version's content to another's. */
@@ -176,12 +186,21 @@ export class VersionsController {
     throw new Refused('version-not-found', `Flow ${flow.slug} has no version ${reference}.`);
   }
 
-  private async written(
+  private drafted(
     { project }: Scope,
-    flow: Flow,
-    { versionId, position }: { readonly versionId: string; readonly position: bigint },
+    { id: flowId }: Flow,
+    { event, meta, position }: { event: VersionDrafted; meta: EventMetadata; position: bigint },
   ) {
-    const version = await this.find(flow, versionId);
-    return { ...presentVersion(this.follower.live, project, version), position: String(position) };
+    return {
+      ...{ id: event.versionId, flowId, number: event.number, state: 'draft' },
+      ...written(event),
+      ...{ forkedFrom: event.forkedFrom, createdAt: meta.time },
+      actor: presentActor(this.follower.live, project, meta.actor),
+      position: String(position),
+    };
   }
+}
+
+function written({ content, digest, label, comment }: VersionDrafted | VersionEdited) {
+  return { content, digest, label, comment };
 }

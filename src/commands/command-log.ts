@@ -6,7 +6,13 @@ import { SCHEMA, type Actor, type DomainEvent, type EventMetadata } from '../dom
 import { encode } from '../domain/recorded.js';
 import { Refused } from '../domain/refused.js';
 import type { LogFollower } from '../read/log-follower.js';
-import { RevisionConflict, type EventStore, type NewEvent, type Position } from '../store/event-store.js';
+import {
+  OutcomeUnknown,
+  RevisionConflict,
+  type EventStore,
+  type NewEvent,
+  type Position,
+} from '../store/event-store.js';
 
 /** Who asks, in which workspace and project, and by which request. */
 export interface Caller {
@@ -91,12 +97,21 @@ export class CommandLog {
     });
     try {
       const { position } = await this.store.append(stream, written, revision < 0 ? 'no-stream' : revision);
-      await this.follower.live.progress.reached(position, VIEWS_MS_MAX);
+      await this.seen(position);
       return position;
     } catch (error) {
       if (!(error instanceof RevisionConflict)) throw error;
       await this.follower.live.progress.reached(await this.store.head(), VIEWS_MS_MAX);
       return undefined;
+    }
+  }
+
+  private async seen(position: Position): Promise<void> {
+    try {
+      await this.follower.live.progress.reached(position, VIEWS_MS_MAX);
+    } catch (error) {
+      // The events are in the log, but what came of them cannot be told. Whoever asked has to look before asking again.
+      throw new OutcomeUnknown(error instanceof Error ? error.message : String(error));
     }
   }
 

@@ -3,7 +3,10 @@ import { Command, CommandHandler, type ICommandHandler } from '@nestjs/cqrs';
 import { v7 as uuidv7 } from 'uuid';
 import { Refused } from '../domain/refused.js';
 import type { VersionText } from '../domain/flow.js';
-import type { Content } from '../domain/flow.events.js';
+import type { Content, FlowEvent, VersionDrafted, VersionEdited } from '../domain/flow.events.js';
+import { assert } from '../domain/decider.js';
+import type { EventMetadata } from '../domain/events.js';
+import type { Outcome } from './command-log.js';
 import { VersionLog } from '../read/version-log.js';
 import type { Position } from '../store/event-store.js';
 import { digestOf } from './content.js';
@@ -17,9 +20,14 @@ export interface VersionRequest {
   readonly comment?: string | null;
 }
 
-type Written = { versionId: string; position: Position };
+/** The fact itself, so that an answer need not wait for the rows; null for an edit that changed nothing. */
+interface Written<Event> {
+  readonly event: Event;
+  readonly meta: EventMetadata;
+  readonly position: Position;
+}
 
-export class DraftVersion extends Command<Written> {
+export class DraftVersion extends Command<Written<VersionDrafted>> {
   constructor(
     readonly caller: InProject,
     readonly flowId: string,
@@ -29,7 +37,7 @@ export class DraftVersion extends Command<Written> {
   }
 }
 
-export class EditVersion extends Command<Written> {
+export class EditVersion extends Command<Written<VersionEdited | null>> {
   constructor(
     readonly caller: InProject,
     readonly flowId: string,
@@ -41,7 +49,7 @@ export class EditVersion extends Command<Written> {
 }
 
 /** A new draft that begins with the content of another version and remembers it. */
-export class ForkVersion extends Command<Written> {
+export class ForkVersion extends Command<Written<VersionDrafted>> {
   constructor(
     readonly caller: InProject,
     readonly flowId: string,
@@ -60,8 +68,7 @@ export class DraftVersionHandler implements ICommandHandler<DraftVersion> {
     const versionId = uuidv7();
     const { content, label = null, comment = null } = request;
     const text = { content, digest: digestOf(content), label, comment };
-    const { position } = await this.flows.run(caller, flowId, { type: 'DraftVersion', versionId, ...text });
-    return { versionId, position };
+    return drafted(await this.flows.run(caller, flowId, { type: 'DraftVersion', versionId, ...text }));
   }
 }
 
@@ -74,11 +81,11 @@ export class EditVersionHandler implements ICommandHandler<EditVersion> {
 
   async execute({ caller, flowId, versionId, request }: EditVersion) {
     const digest = request.content === undefined ? undefined : digestOf(request.content);
-    const { position } = await this.flows.run(caller, flowId, async () => {
+    const { events, ...written } = await this.flows.run(caller, flowId, async () => {
       const before = await textOf(this.versions, flowId, versionId);
       return { type: 'EditVersion', versionId, ...changed(before, request, digest), before };
     });
-    return { versionId, position };
+    return { ...written, event: events.find((event) => event.type === 'VersionEdited') ?? null };
   }
 }
 
@@ -92,13 +99,19 @@ export class ForkVersionHandler implements ICommandHandler<ForkVersion> {
   async execute({ caller, flowId, forkedFrom, request }: ForkVersion) {
     const versionId = uuidv7();
     const digest = request.content === undefined ? undefined : digestOf(request.content);
-    const { position } = await this.flows.run(caller, flowId, async () => {
+    const outcome = await this.flows.run(caller, flowId, async () => {
       const { content, digest: original } = await textOf(this.versions, flowId, forkedFrom);
       const blank = { content, digest: original, label: null, comment: null };
       return { type: 'ForkVersion', versionId, forkedFrom, ...changed(blank, request, digest) };
     });
-    return { versionId, position };
+    return drafted(outcome);
   }
+}
+
+function drafted({ events, ...written }: Outcome<FlowEvent>): Written<VersionDrafted> {
+  const event = events.find(({ type }) => type === 'VersionDrafted');
+  assert(event?.type === 'VersionDrafted', 'a new version is drafted or refused');
+  return { ...written, event };
 }
 
 function changed(before: VersionText, request: VersionRequest, digest: string | undefined): VersionText {

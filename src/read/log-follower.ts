@@ -1,6 +1,7 @@
 // Follows the log once for this process: every event goes into the views in memory at once, and on to the rows.
 import { Recorded } from '../domain/recorded.js';
 import type { EventStore, Position, StoredEvent, Subscription } from '../store/event-store.js';
+import type { Rows } from '../../projections/projection.js';
 import { LiveViews } from './live-views.js';
 import { ViewDatabase } from './view-database.js';
 import type { Checkpoint } from './views.worker.js';
@@ -34,6 +35,11 @@ export class LogFollower {
   /** Why the views no longer follow the log, one line each. Empty while all is well. */
   get failures(): readonly string[] {
     return [this.live.progress.failed, this.views.progress.failed].filter((reason) => reason !== undefined);
+  }
+
+  /** The rows, once they hold all that the views in memory hold. Throws `NotCaughtUp`. */
+  rows(): Promise<Rows> {
+    return this.views.rowsAt(this.live.progress.position);
   }
 
   /** Calls `listener` for every event from now on, once the views in memory have taken it. */

@@ -17,7 +17,6 @@ export interface MadeRelease {
 
 /** A page of releases ends early rather than hold more changes than this, however many were asked for. */
 const CHANGES_PER_PAGE_MAX = 10_000;
-const VIEWS_MS_MAX = 10_000;
 
 export class ReleaseLog {
   constructor(
@@ -32,16 +31,14 @@ export class ReleaseLog {
 
   /** The releases of these numbers; numbers that no release has are left out. */
   async releases(environmentId: string, numbers: readonly number[]): Promise<Map<number, MadeRelease>> {
-    await this.rowsAreThere();
-    const { rows } = this.follower.views;
+    const rows = await this.follower.rows();
     const places = numbers.flatMap((number) => placeOfRelease(rows, environmentId, number) ?? []);
     return this.read(environmentId, places);
   }
 
   /** Newest first, below a number: at most `limit`, and fewer where they hold very many changes. */
   async page(environmentId: string, below: number, limit: number): Promise<MadeRelease[]> {
-    await this.rowsAreThere();
-    const places = placesBelow(this.follower.views.rows, environmentId, below, limit);
+    const places = placesBelow(await this.follower.rows(), environmentId, below, limit);
     let changes = 0;
     const fitting = places.filter((place, index) => {
       changes += place.changes;
@@ -80,10 +77,6 @@ export class ReleaseLog {
       for (const event of page) found.push(new Recorded(event));
     }
     return found;
-  }
-
-  private rowsAreThere(): Promise<void> {
-    return this.follower.views.progress.reached(this.follower.live.progress.position, VIEWS_MS_MAX);
   }
 }
 

@@ -2,7 +2,6 @@
 import { versionById, versionByNumber, versionsBelow, type Version } from '../../projections/versions.js';
 import type { LogFollower } from './log-follower.js';
 
-const VIEWS_MS_MAX = 10_000;
 const NUMBER = /^[1-9][0-9]{0,8}$/;
 
 export class VersionLog {
@@ -10,8 +9,7 @@ export class VersionLog {
 
   /** By id or by number. A version of another flow is not found. */
   async find(flowId: string, reference: string): Promise<Version | undefined> {
-    await this.rowsAreThere();
-    const { rows } = this.follower.views;
+    const rows = await this.follower.rows();
     const version = NUMBER.test(reference)
       ? versionByNumber(rows, flowId, Number(reference))
       : versionById(rows, reference);
@@ -20,12 +18,6 @@ export class VersionLog {
 
   /** Newest first, below a number. */
   async page(flowId: string, below: number, limit: number): Promise<Version[]> {
-    await this.rowsAreThere();
-    return versionsBelow(this.follower.views.rows, flowId, below, limit);
-  }
-
-  private rowsAreThere(): Promise<void> {
-    const { live, views } = this.follower;
-    return views.progress.reached(live.progress.position, VIEWS_MS_MAX);
+    return versionsBelow(await this.follower.rows(), flowId, below, limit);
   }
 }

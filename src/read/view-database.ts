@@ -4,13 +4,17 @@ import { Worker } from 'node:worker_threads';
 import Database from 'better-sqlite3';
 import type { StoredFact } from '../domain/recorded.js';
 import type { Rows } from '../../projections/projection.js';
-import { START } from '../store/event-store.js';
+import { START, type Position } from '../store/event-store.js';
 import { Progress } from './progress.js';
 import { SqliteTables } from './sqlite-tables.js';
 import type { Checkpoint, FromViews, ToViews } from './views.worker.js';
 
 /** Events under way to the rows before whoever sends more has to wait: memory stays flat during a rebuild. */
 const EVENTS_UNDER_WAY_MAX = 10_000;
+const GATHER_MS = 10;
+const GATHER_EVENTS_MAX = 500;
+/** How long a read waits for the rows to come where memory is. */
+const WAIT_MS_MAX = 10_000;
 
 export class ViewDatabase {
   readonly progress = new Progress();
@@ -19,6 +23,7 @@ export class ViewDatabase {
   private sent = 0;
   private taken: { readonly position: bigint; readonly sent: number }[] = [];
   private outbox: StoredFact[] = [];
+  private sending: NodeJS.Timeout | undefined;
   private room: (() => void) | undefined;
   private answered: (message: FromViews) => void = () => undefined;
 
@@ -42,6 +47,15 @@ export class ViewDatabase {
     return { views, checkpoint: await views.nextCheckpoint() };
   }
 
+  /** The rows, once they hold everything up to a position. Throws `NotCaughtUp`. */
+  async rowsAt(position: Position): Promise<Rows> {
+    if (position > this.progress.position) {
+      this.flush();
+      await this.progress.reached(position, WAIT_MS_MAX);
+    }
+    return this.rows;
+  }
+
   /** Rows as of `progress.position`, or a little later. */
   get rows(): Rows {
     if (this.reader === undefined) {
@@ -61,14 +75,16 @@ export class ViewDatabase {
   }
 
   /**
-   * Sends events on to the rows, in the next turn of the event loop: whoever waits for the answer to a command
-   * gets it first. The promise is there when the sender should wait before it sends more.
+   * Sends events on to the rows, a little later, so that commands one after another do not cost the rows a
+   * transaction each; whoever wants to read has them sent at once. The promise is there when the sender should
+   * wait before it sends more.
    */
   take(events: readonly StoredFact[]): Promise<void> | undefined {
     const last = events.at(-1);
     if (last === undefined || this.progress.failed !== undefined) return undefined;
-    if (this.outbox.length === 0) setImmediate(() => this.flush());
+    this.sending ??= setTimeout(() => this.flush(), GATHER_MS);
     for (const event of events) this.outbox.push(plain(event));
+    if (this.outbox.length >= GATHER_EVENTS_MAX) this.flush();
     this.sent += events.length;
     this.taken.push({ position: last.position, sent: this.sent });
     if (this.underWay() < EVENTS_UNDER_WAY_MAX) return undefined;
@@ -83,6 +99,8 @@ export class ViewDatabase {
   }
 
   private flush(): void {
+    clearTimeout(this.sending);
+    this.sending = undefined;
     if (this.outbox.length > 0) this.post({ events: this.outbox });
     this.outbox = [];
   }

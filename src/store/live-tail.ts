@@ -3,7 +3,7 @@
 
 import { type Position, type StoredEvent, type Subscriber, type Subscription } from './event-store.js';
 
-const TAIL_EVENTS_MAX = 20_000;
+const TAIL_EVENTS_MAX = 1_000;
 /** Of UTF-16 units in data and meta, which is where nearly all the memory goes. */
 const TAIL_UNITS_MAX = 16 * 1024 * 1024;
 
