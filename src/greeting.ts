@@ -7,7 +7,7 @@ export function greeting(url: string, newKey: string | undefined): string {
   const flow = '{"name":"Hello","kind":"prompt","content":{"prompt":"Say hello in one sentence."}}';
   const curl = (path: string, body?: string): string => {
     const data = body === undefined ? '' : ` -H 'Content-Type: application/json' -d '${body}'`;
-    return `  curl -s ${url}/api/v1${path} -H 'Authorization: Bearer ${newKey}'${data}\n`;
+    return `  curl -sw '\\n' ${url}/api/v1${path} -H 'Authorization: Bearer ${newKey}'${data}\n`;
   };
   return [
     where,

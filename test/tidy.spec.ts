@@ -20,7 +20,7 @@ interface Rule {
 const CODE = /^(src|projections)\//;
 const CODE_AND_TESTS = /^(src|projections|test)\//;
 const PURE = /^(src\/domain|projections)\//;
-const NEST_LIVES_IN = /^src\/(api\/|commands\/|app\.module\.ts$|main\.ts$)/;
+const NEST_LIVES_IN = /^src\/(api\/|commands\/|app\.module\.ts$|server\.ts$)/;
 const ITSELF = 'test/tidy.spec.ts';
 
 const rules: readonly Rule[] = [
@@ -53,7 +53,7 @@ const rules: readonly Rule[] = [
     broken: { path: 'src/main.ts', text: 'const port = process.env.PORT;' },
   },
   {
-    says: 'Nest is imported at the edge alone: src/api, src/commands, app.module.ts and main.ts',
+    says: 'Nest is imported at the edge alone: src/api, src/commands, app.module.ts and server.ts',
     about: CODE,
     offences: (file) =>
       NEST_LIVES_IN.test(file.path) ? [] : importsOf(file).filter((name) => name.startsWith('@nestjs/')),

@@ -11,7 +11,7 @@ export interface StoredFact {
   readonly stream: string;
   readonly revision: number;
   readonly position: bigint;
-  /** The decided event itself, where this process appended it: parsing a large release twice costs more than all else. */
+  /** The decided event, where this process appended it: parsing a large release again costs more than all else. */
   readonly decided?: DomainEvent;
 }
 
