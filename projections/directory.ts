@@ -22,6 +22,8 @@ export interface KnownKey {
 export class Directory {
   private readonly workspaces = new Map<string, Workspace>();
   private readonly projects = new Map<string, Project>();
+  /** Workspace id to the ids of its projects, by slug. */
+  private readonly projectsBySlug = new Map<string, Map<string, string>>();
   /** By flow number. */
   private readonly flows: (Flow | undefined)[] = [];
   private readonly keysByHash = new Map<string, KnownKey>();
@@ -53,9 +55,8 @@ export class Directory {
 
   /** Throws `project-not-found`. What belongs to another workspace does not exist for this one. */
   project(workspaceId: string, reference: string): Project {
-    const byId = this.projects.get(reference);
-    const found =
-      byId ?? [...this.projects.values()].find((project) => matches(project, workspaceId, reference));
+    const id = this.projectsBySlug.get(workspaceId)?.get(reference) ?? reference;
+    const found = this.projects.get(id);
     if (found?.workspaceId === workspaceId) return found;
     throw new Refused('project-not-found', `There is no project ${quoted(reference)}.`);
   }
@@ -119,7 +120,7 @@ export class Directory {
 
   takeProject(event: ProjectEvent, recorded: Recorded): void {
     const id = idInStream(recorded.stream);
-    this.projects.set(id, evolveProject(this.projects.get(id), event, recorded));
+    this.keepProject(evolveProject(this.projects.get(id), event, recorded));
   }
 
   takeFlow(event: DomainEvent, recorded: Recorded): void {
@@ -130,7 +131,7 @@ export class Directory {
   /** Begins again from the rows that an earlier run left. */
   load(rows: Rows): void {
     for (const workspace of allWorkspaces(rows)) this.keep(workspace);
-    for (const project of allProjects(rows)) this.projects.set(project.id, project);
+    for (const project of allProjects(rows)) this.keepProject(project);
     for (const flow of allFlows(rows)) this.keepFlow(flow);
   }
 
@@ -141,6 +142,14 @@ export class Directory {
     }
   }
 
+  private keepProject(project: Project): void {
+    this.projects.set(project.id, project);
+    const { slug } = project.state;
+    const bySlug = this.projectsBySlug.get(project.workspaceId);
+    if (bySlug === undefined) this.projectsBySlug.set(project.workspaceId, new Map([[slug, project.id]]));
+    else bySlug.set(slug, project.id);
+  }
+
   private keepFlow(flow: Flow): void {
     const number = this.numbers.of(flow.id);
     while (this.flows.length <= number) this.flows.push(undefined);
@@ -149,10 +158,6 @@ export class Directory {
     if (bySlug === undefined) this.flowsBySlug.set(flow.projectId, new Map([[flow.slug, number]]));
     else bySlug.set(flow.slug, number);
   }
-}
-
-function matches(project: Project, workspaceId: string, slug: string): boolean {
-  return project.workspaceId === workspaceId && project.state.slug === slug;
 }
 
 function quoted(text: string): string {

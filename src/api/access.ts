@@ -6,14 +6,31 @@ import type { FastifyInstance, FastifyRequest } from 'fastify';
 import type { InProject } from '../commands/project-stream.js';
 import { isId, isSlug } from '../domain/naming.js';
 import type { LogFollower } from '../read/log-follower.js';
+import type { KnownKey } from '../../projections/directory.js';
 import type { Project } from '../../projections/projects.js';
 import { Problem } from './problem.js';
 import { jsonPointer } from './strict-json.js';
 
-/** The caller and the project that a request is about. */
-export interface Scope {
-  readonly caller: InProject;
-  readonly project: Project;
+/** The project that a request is about, and the caller, who is put into words only for a command. */
+export class Scope {
+  constructor(
+    private readonly request: FastifyRequest,
+    private readonly known: KnownKey,
+    readonly project: Project,
+  ) {}
+
+  get caller(): InProject {
+    const { id: requestId, ip, headers } = this.request;
+    const userAgent = headers['user-agent']?.slice(0, USER_AGENT_CHARACTERS_MAX);
+    return {
+      actor: { type: 'api-key', id: this.known.key.id },
+      workspaceId: this.known.workspaceId,
+      projectId: this.project.id,
+      requestId,
+      ip,
+      ...(userAgent === undefined ? {} : { userAgent }),
+    };
+  }
 }
 
 declare module 'fastify' {
@@ -59,6 +76,7 @@ export function scopeIn(request: FastifyRequest): Scope {
 }
 
 function isOpen(url: string): boolean {
+  if (url.startsWith('/api/')) return false;
   const path = url.split('?', 1)[0] ?? '';
   return OPEN_PATHS.some((open) => open.test(path));
 }
@@ -70,17 +88,7 @@ function scopeOf(request: FastifyRequest, { live: { directory } }: LogFollower):
   if (known === undefined) {
     throw new Problem('unauthorized', 'Send a valid key as Authorization: Bearer <key>.');
   }
-  const project = directory.project(known.workspaceId, projectReference(request));
-  const userAgent = request.headers['user-agent']?.slice(0, USER_AGENT_CHARACTERS_MAX);
-  const caller: InProject = {
-    actor: { type: 'api-key', id: known.key.id },
-    workspaceId: known.workspaceId,
-    projectId: project.id,
-    requestId: request.id,
-    ip: request.ip,
-    ...(userAgent === undefined ? {} : { userAgent }),
-  };
-  return { caller, project };
+  return new Scope(request, known, directory.project(known.workspaceId, projectReference(request)));
 }
 
 function projectReference(request: FastifyRequest): string {

@@ -39,11 +39,6 @@ class HttpAdapter extends FastifyAdapter {
       void reply.header('x-request-id', request.id);
       done(this.draining ? new Problem('shutting-down', 'Send the request to another server.') : undefined);
     });
-    instance.addHook('onSend', (_request, reply, payload, done) => {
-      // A connection that is kept alive beyond its last answer would hold up the stop.
-      if (this.draining) void reply.header('connection', 'close');
-      done(null, payload);
-    });
     instance.setErrorHandler((error, request, reply) => sendProblem(reply, error, request.id, log));
     instance.setNotFoundHandler((request, reply) => sendProblem(reply, noRoute(request), request.id, log));
   }
@@ -61,6 +56,10 @@ class HttpAdapter extends FastifyAdapter {
   override beforeClose(): void {
     super.beforeClose();
     this.draining = true;
+    // A connection that is kept alive after its last answer would hold up the stop.
+    const { server } = this.getInstance<FastifyInstance>();
+    const closing = setInterval(() => server.closeIdleConnections(), CLOSE_IDLE_MS);
+    server.once('close', () => clearInterval(closing));
   }
 }
 
@@ -87,6 +86,7 @@ function serverOptions(log: ProblemLog) {
   };
 }
 
+const CLOSE_IDLE_MS = 50;
 const REQUEST_ID = /^[A-Za-z0-9._~-]{1,128}$/;
 
 /** The caller's id when it can safely stand in headers and logs, else a new one. */

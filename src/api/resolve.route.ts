@@ -56,7 +56,8 @@ export class ResolveRoute {
     }
     const resolved = this.follower.live.resolution.resolve(project, flowNumber, environment);
     const answer = { ...resolved, requestedEnvironment: environment };
-    const text = this.texts.get(resolved.versionId);
+    // A look that does not count as use: keeping that order would cost more than it saves.
+    const text = this.texts.peek(resolved.versionId);
     if (text !== undefined) return this.send(request, reply, text, answer);
     return this.readAndSend(request, reply, project, answer);
   }
