@@ -3,30 +3,12 @@ import { copyFileSync, existsSync, rmSync, statSync, truncateSync, writeFileSync
 import { join } from 'node:path';
 import type { Environment, Flow, Page, Release } from '../../scripts/client.js';
 import { good, Http } from '../support/http.js';
-import { ADMIN_KEY, overwritePage, ServerProcess, temporaryFolder } from '../support/server-process.js';
+import { ADMIN_KEY, overwritePage, type ServerProcess, serversOfSuite } from '../support/server-process.js';
 
 /** More changes than one event of the log holds, so that one release is several events. */
 const CROWD = 2_100;
 
-const folders: { remove(): void }[] = [];
-const servers: ServerProcess[] = [];
-
-afterAll(async () => {
-  await Promise.all(servers.map((server) => server.kill('SIGKILL')));
-  for (const folder of folders) folder.remove();
-});
-
-function newFolder(): string {
-  const folder = temporaryFolder();
-  folders.push(folder);
-  return folder.path;
-}
-
-async function start(folder: string): Promise<ServerProcess> {
-  const server = await ServerProcess.start(folder);
-  servers.push(server);
-  return server;
-}
+const suite = serversOfSuite();
 
 /** A bit of everything: renames, archives, drafts, edits, forks, promotions, rollbacks, and one very large release. */
 async function liveThrough(http: Http): Promise<void> {
@@ -154,8 +136,8 @@ describe('After a restart every answer is the same to the byte', () => {
   const dropViews = () => ['', '-wal', '-shm'].forEach((suffix) => rmSync(views(suffix), { force: true }));
 
   beforeAll(async () => {
-    folder = newFolder();
-    server = await start(folder);
+    folder = suite.newFolder();
+    server = await suite.start(folder);
     const http = new Http(server.url, ADMIN_KEY);
     await liveThrough(http);
     before = await everything(http);
@@ -181,13 +163,13 @@ describe('After a restart every answer is the same to the byte', () => {
   it.each(accidents)('%s', async (_, signal, accident) => {
     await server.kill(signal);
     accident();
-    server = await start(folder);
+    server = await suite.start(folder);
     expect(differing(before, await everything(new Http(server.url, ADMIN_KEY)))).toEqual([]);
   });
 
   it('when the views are those of another log', async () => {
-    const other = newFolder();
-    const stranger = await start(other);
+    const other = suite.newFolder();
+    const stranger = await suite.start(other);
     for (let number = 0; number < 20; number += 1) {
       await good(new Http(stranger.url, ADMIN_KEY).post('/environments', { name: `Foreign ${number}` }));
     }
@@ -195,7 +177,7 @@ describe('After a restart every answer is the same to the byte', () => {
     await server.kill('SIGTERM');
     dropViews();
     copyFileSync(join(other, 'views.db'), views());
-    server = await start(folder);
+    server = await suite.start(folder);
     expect(differing(before, await everything(new Http(server.url, ADMIN_KEY)))).toEqual([]);
   });
 

@@ -20,42 +20,24 @@ import {
   ADMIN_KEY,
   overwritePage,
   ServerProcess,
-  temporaryFolder,
+  serversOfSuite,
   type Ended,
 } from '../support/server-process.js';
 
 const STOP_MS_MAX = 10_000;
 
-const folders: { remove(): void }[] = [];
-const servers: ServerProcess[] = [];
-
-afterAll(async () => {
-  await Promise.all(servers.map((server) => server.kill('SIGKILL')));
-  for (const folder of folders) folder.remove();
-});
-
-function newFolder(): string {
-  const folder = temporaryFolder();
-  folders.push(folder);
-  return folder.path;
-}
-
-async function start(folder: string): Promise<ServerProcess> {
-  const server = await ServerProcess.start(folder);
-  servers.push(server);
-  return server;
-}
+const suite = serversOfSuite();
 
 async function ended(settings: Record<string, string>, user = {}): Promise<Ended> {
   const server = ServerProcess.spawn({ SWITCHYARD_ADMIN_KEY: ADMIN_KEY, ...settings }, user);
-  servers.push(server);
+  suite.kept(server);
   return server.ended;
 }
 
 describe('A server that is asked to stop', () => {
   it('answers the requests under way, refuses others, and ends in order', async () => {
-    const folder = newFolder();
-    const server = await start(folder);
+    const folder = suite.newFolder();
+    const server = await suite.start(folder);
     const http = new Http(server.url, ADMIN_KEY);
     await good(http.post('/flows', { name: 'flow', content: { a: 1 } }));
     const answers: Answer<Version>[] = [];
@@ -85,7 +67,7 @@ describe('A server that is asked to stop', () => {
     for (const answer of late)
       expect(problemOf(answer)).toMatchObject({ status: 503, code: 'shutting-down' });
     expect(late.length + refused).toBeGreaterThan(0);
-    const again = await start(folder);
+    const again = await suite.start(folder);
     const { latest } = await good(new Http(again.url, ADMIN_KEY).get<Flow>('/flows/flow'));
     const drafted = answers.filter(({ status }) => status === 201);
     // Whoever lost the connection does not know; nobody who was answered is missing.
@@ -94,7 +76,7 @@ describe('A server that is asked to stop', () => {
   });
 
   it('finishes a request that waits, and then does not wait for its connection', async () => {
-    const server = await start(newFolder());
+    const server = await suite.start(suite.newFolder());
     const { hostname, port } = new URL(server.url);
     const socket = connect(Number(port), hostname);
     const asking = (path: string) =>
@@ -127,8 +109,8 @@ describe('A start that cannot be', () => {
   let closed: string;
 
   beforeAll(async () => {
-    closed = newFolder();
-    const server = await start(closed);
+    closed = suite.newFolder();
+    const server = await suite.start(closed);
     const http = new Http(server.url, ADMIN_KEY);
     const content = { text: 'x'.repeat(100_000) };
     await good(http.post('/flows', { name: 'large', content }));
@@ -153,7 +135,7 @@ describe('A start that cannot be', () => {
   ];
 
   it.each(damages)('because the log %s says so and leaves it as it is', async (_, says, damage) => {
-    const folder = newFolder();
+    const folder = suite.newFolder();
     const log = join(folder, 'events.db');
     copyFileSync(join(closed, 'events.db'), log);
     damage(log);
@@ -163,8 +145,8 @@ describe('A start that cannot be', () => {
   });
 
   it('because another process has the log open leaves that one alone', async () => {
-    const folder = newFolder();
-    const first = await start(folder);
+    const folder = suite.newFolder();
+    const first = await suite.start(folder);
     refusal(await ended({ SWITCHYARD_DATA: folder }), /is in use: another process has it open/);
     const http = new Http(first.url, ADMIN_KEY);
     await good(http.post('/environments', { name: 'Still here' }));
@@ -172,7 +154,7 @@ describe('A start that cannot be', () => {
   });
 
   it('because its folder cannot be made or written to says so', async () => {
-    const folder = newFolder();
+    const folder = suite.newFolder();
     writeFileSync(join(folder, 'file'), '');
     refusal(await ended({ SWITCHYARD_DATA: join(folder, 'file', 'data') }), /cannot be made/);
     const locked = join(folder, 'locked');
@@ -189,7 +171,7 @@ describe('A start that cannot be', () => {
   });
 
   it('because of its settings names all of them at once, and makes nothing', async () => {
-    const folder = join(newFolder(), 'data');
+    const folder = join(suite.newFolder(), 'data');
     const settings = {
       PORT: 'http',
       HOST: 'no host',
@@ -211,7 +193,7 @@ describe('A start that cannot be', () => {
     await new Promise((resolve) => taken.once('listening', resolve));
     const address = taken.address();
     const port = typeof address === 'object' && address !== null ? address.port : 0;
-    const { code, stdout, stderr } = await ended({ SWITCHYARD_DATA: newFolder(), PORT: String(port) });
+    const { code, stdout, stderr } = await ended({ SWITCHYARD_DATA: suite.newFolder(), PORT: String(port) });
     taken.close();
     expect({ stdout, lines: stderr.trimEnd().split('\n') }).toEqual({
       stdout: '',

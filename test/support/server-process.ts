@@ -94,3 +94,27 @@ export function overwritePage(path: string, page: number): void {
   bytes.fill(0xff, page * PAGE_BYTES, (page + 1) * PAGE_BYTES);
   writeFileSync(path, bytes);
 }
+
+/** For a suite that starts servers as it goes: whatever it started or made is gone when it ends. */
+export function serversOfSuite() {
+  const folders: { remove(): void }[] = [];
+  const servers: ServerProcess[] = [];
+  afterAll(async () => {
+    await Promise.all(servers.map((server) => server.kill('SIGKILL')));
+    for (const folder of folders) folder.remove();
+  });
+  return {
+    newFolder(): string {
+      const folder = temporaryFolder();
+      folders.push(folder);
+      return folder.path;
+    },
+    kept(server: ServerProcess): ServerProcess {
+      servers.push(server);
+      return server;
+    },
+    async start(folder: string): Promise<ServerProcess> {
+      return this.kept(await ServerProcess.start(folder));
+    },
+  };
+}
