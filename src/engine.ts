@@ -6,6 +6,7 @@ import { FirstStart } from './commands/first-start.js';
 import { Streams } from './commands/streams.js';
 import type { Config } from './config.js';
 import { LogFollower } from './read/log-follower.js';
+import { NotCaughtUp } from './read/progress.js';
 import { ReleaseLog } from './read/release-log.js';
 import { VersionLog } from './read/version-log.js';
 import { StoreRefused } from './store/event-store.js';
@@ -39,7 +40,8 @@ export class Engine {
       return engine;
     } catch (error) {
       await store.close();
-      throw error;
+      // A log that this version cannot follow to its end is for the operator, not a fault of the process.
+      throw error instanceof NotCaughtUp ? new StoreRefused(error.message) : error;
     }
   }
 

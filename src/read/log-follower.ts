@@ -25,11 +25,16 @@ export class LogFollower {
   static async start(store: EventStore, viewsPath: string): Promise<LogFollower> {
     const { views, checkpoint } = await ViewDatabase.open(viewsPath);
     const follower = new LogFollower(store, views);
-    const head = await store.head();
-    if (checkpoint !== null) await follower.resume(checkpoint);
-    follower.follow();
-    await follower.live.progress.reached(head, CATCH_UP_MS_MAX);
-    return follower;
+    try {
+      const head = await store.head();
+      if (checkpoint !== null) await follower.resume(checkpoint);
+      follower.follow();
+      await follower.live.progress.reached(head, CATCH_UP_MS_MAX);
+      return follower;
+    } catch (error) {
+      await follower.close();
+      throw error;
+    }
   }
 
   /** Why the views no longer follow the log, one line each. Empty while all is well. */

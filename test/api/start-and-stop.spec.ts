@@ -1,5 +1,6 @@
 // Stopping and starting: requests under way are answered before the end, and a start that cannot be says why in one
 // line and touches nothing.
+import Database from 'better-sqlite3';
 import {
   copyFileSync,
   existsSync,
@@ -186,6 +187,16 @@ describe('A start that cannot be', () => {
     refusal(said, ...names.map((name) => new RegExp(name)));
     expect(said.stderr).not.toMatch(/secret|short/);
     expect(existsSync(folder)).toBe(false);
+  });
+
+  it('because an event of the log was written by a newer Switchyard names the event', async () => {
+    const folder = suite.newFolder();
+    copyFileSync(join(closed, 'events.db'), join(folder, 'events.db'));
+    const log = new Database(join(folder, 'events.db'));
+    log.exec(`INSERT INTO events (stream, revision, id, type, data, meta)
+      SELECT 'flow-x', 0, 'an-id', 'FlowTeleported', '{}', meta FROM events LIMIT 1`);
+    log.close();
+    refusal(await ended({ SWITCHYARD_DATA: folder }), /FlowTeleported .* written by a newer version/);
   });
 
   it('because its port is taken says so in one line', async () => {
