@@ -4,14 +4,9 @@ import { IfGiven, IsComment, IsReference } from './validation.js';
 
 const FLOWS_MAX = 20_000;
 
-export class PromoteBody {
-  @IsReference()
-  sourceEnvironment: string;
-
-  @IsReference()
-  targetEnvironment: string;
-
-  /** Ids or slugs. Left out: every flow active in the source. */
+/** What a promotion and a rollback have in common. */
+class ReleaseBody {
+  /** Ids or slugs. Left out: all flows. A rollback of some flows without `toRelease` goes by each flow's own history. */
   @IfGiven()
   @IsArray()
   @ArrayNotEmpty()
@@ -23,15 +18,23 @@ export class PromoteBody {
   @IsComment()
   comment?: string | null;
 
-  /** Deactivates in the target what is not active in the source. */
-  @IfGiven()
-  @IsBoolean()
-  prune?: boolean;
-
   /** Answers what would happen, and does nothing. */
   @IfGiven()
   @IsBoolean()
   dryRun?: boolean;
+}
+
+export class PromoteBody extends ReleaseBody {
+  @IsReference()
+  sourceEnvironment: string;
+
+  @IsReference()
+  targetEnvironment: string;
+
+  /** Deactivates in the target what is not active in the source. */
+  @IfGiven()
+  @IsBoolean()
+  prune?: boolean;
 
   /** The release of the source that was reviewed. */
   @IfGiven()
@@ -46,27 +49,10 @@ export class PromoteBody {
   expectedTargetRelease?: number;
 }
 
-export class RollbackBody {
+export class RollbackBody extends ReleaseBody {
   /** Any release of the environment, later ones too; 0 is the empty environment. Left out: the prior release. */
   @IfGiven()
   @IsInt()
   @Min(0)
   toRelease?: number;
-
-  /** Ids or slugs. Without `toRelease`, each flow goes back to the version that it had before its current one. */
-  @IfGiven()
-  @IsArray()
-  @ArrayNotEmpty()
-  @ArrayMaxSize(FLOWS_MAX)
-  @IsReference({ each: true })
-  flowIds?: string[];
-
-  @IsOptional()
-  @IsComment()
-  comment?: string | null;
-
-  /** Answers what would happen, and does nothing. */
-  @IfGiven()
-  @IsBoolean()
-  dryRun?: boolean;
 }
