@@ -6,7 +6,7 @@ const FLOWS_MAX = 20_000;
 
 /** What a promotion and a rollback have in common. */
 class ReleaseBody {
-  /** Ids or slugs. Left out: all flows. A rollback of some flows without `toRelease` goes by each flow's own history. */
+  /** Ids or slugs. Left out: all flows. Without `toRelease`, a rollback goes by each flow's own history. */
   @IfGiven()
   @IsArray()
   @ArrayNotEmpty()
