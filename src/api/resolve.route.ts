@@ -26,7 +26,13 @@ interface VersionText {
   readonly position: string;
 }
 
-type Answer = Resolved & { readonly requestedEnvironment: string | undefined };
+/** All that is said of why, settled in one turn: a release made while the version is read must not slip in. */
+type Answer = Resolved & {
+  readonly requestedEnvironment: string | undefined;
+  readonly release: number | null;
+  /** Where the environment last changed; null where none decided. */
+  readonly position: bigint | null;
+};
 
 export class ResolveRoute {
   /** Locked versions only: those never change. */
@@ -54,8 +60,17 @@ export class ResolveRoute {
       const flow = this.follower.live.directory.flowAt(flowNumber);
       return this.explicit(request, reply, { project, flow, version, environment });
     }
-    const resolved = this.follower.live.resolution.resolve(project, flowNumber, environment);
-    const answer = { ...resolved, requestedEnvironment: environment };
+    const { resolution, activeVersions } = this.follower.live;
+    const resolved = resolution.resolve(project, flowNumber, environment);
+    const runs = resolved.environment && activeVersions.environment(resolved.environment.id);
+    const answer: Answer = {
+      reason: resolved.reason,
+      versionId: resolved.versionId,
+      environment: resolved.environment,
+      requestedEnvironment: environment,
+      release: runs && runs.state.release,
+      position: runs && runs.position,
+    };
     // A look that does not count as use: keeping that order would cost more than it saves.
     const text = this.texts.peek(resolved.versionId);
     if (text !== undefined) return this.send(request, reply, text, answer);
@@ -83,6 +98,8 @@ export class ResolveRoute {
       versionId: version.id,
       environment: null,
       requestedEnvironment: asked.environment,
+      release: null,
+      position: null,
     };
     return this.send(request, reply, this.textOf(asked.project, version), answer);
   }
@@ -103,13 +120,11 @@ export class ResolveRoute {
     text: VersionText,
     answer: Answer,
   ): FastifyReply {
-    const { reason, environment } = answer;
-    const runs = environment && this.follower.live.activeVersions.environment(environment.id);
-    const position = runs?.position ? String(runs.position) : text.position;
+    const { reason, environment, release } = answer;
+    const position = answer.position === null ? text.position : String(answer.position);
     const tag = `"${text.tag}.${reason}.${environment?.slug ?? ''}.${position}"`;
     void reply.header('etag', tag).header('cache-control', 'private, no-cache');
     if (hasAlready(request, tag)) return reply.code(304).send();
-    const release = runs === null ? null : runs.state.release;
     const slug = environment && environment.slug;
     // References hold neither quotes nor backslashes, so they are JSON strings as they are.
     const resolution =
