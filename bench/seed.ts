@@ -11,8 +11,8 @@ import { SCHEMA, slugStream, streamOf, type DomainEvent, type EventMetadata } fr
 import { flow, versionIn, type FlowCommand, type FlowState } from '../src/domain/flow.js';
 import { encode } from '../src/domain/recorded.js';
 import { Engine } from '../src/engine.js';
-import type { NewEvent } from '../src/store/event-store.js';
-import { SqliteEventStore } from '../src/store/sqlite.event-store.js';
+import type { EventStore, NewEvent } from '../src/store/event-store.js';
+import { openEventStore } from '../src/store/open-event-store.js';
 
 export interface SeedPlan {
   readonly flows: number;
@@ -56,7 +56,7 @@ export async function plant(folder: string, key: string, plan: SeedPlan): Promis
     logLevel: 'silent',
   };
   const { caller, environmentIds } = await prepare(config, plan);
-  const store = await SqliteEventStore.open(config.eventStore.path);
+  const store = await openEventStore(config.eventStore);
   const seeding = new Seeding(store, caller);
   await seeding.createFlows(plan.flows);
   const [development = '', ...others] = environmentIds;
@@ -120,7 +120,7 @@ class Seeding {
   private readonly environments = new Map<string, Seeded<ReturnType<typeof environment.initial>>>();
 
   constructor(
-    private readonly store: SqliteEventStore,
+    private readonly store: EventStore,
     private readonly caller: InProject,
   ) {}
 

@@ -124,6 +124,7 @@ interface PlacementRow {
 export const activeVersions: Projection = {
   name: 'active_versions',
   version: 2,
+  streams: ['environment'],
   schema: `CREATE TABLE environment_heads (environment_id TEXT PRIMARY KEY, revision INTEGER NOT NULL,
       position INTEGER NOT NULL, release INTEGER NOT NULL, in_effect INTEGER NOT NULL) STRICT, WITHOUT ROWID;
     CREATE TABLE placements (environment_id TEXT NOT NULL, flow_id TEXT NOT NULL, version_id TEXT,

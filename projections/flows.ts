@@ -107,6 +107,7 @@ export function* allFlows(rows: Rows): IterableIterator<Flow> {
 export const flows: Projection = {
   name: 'flows',
   version: 2,
+  streams: ['flow'],
   schema: `CREATE TABLE flows (id TEXT NOT NULL UNIQUE, project_id TEXT NOT NULL, slug TEXT NOT NULL,
       name TEXT NOT NULL, kind TEXT NOT NULL, created_at TEXT NOT NULL, archived_at TEXT, latest_id TEXT,
       latest_number INTEGER NOT NULL DEFAULT 0) STRICT;

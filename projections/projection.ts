@@ -1,7 +1,7 @@
 // The shape of a view that is kept in tables: its schema and one small write per event it cares about. Views are
 // disposable: never migrated, only rebuilt from the log. Rows and checkpoint are committed together by the
 // runner, so a fold need not try to be idempotent.
-import type { DomainEvent } from '../src/domain/events.js';
+import type { DomainEvent, StreamKind } from '../src/domain/events.js';
 import type { Recorded } from '../src/domain/recorded.js';
 
 export type Value = string | number | bigint | null;
@@ -23,6 +23,8 @@ export interface Projection {
   readonly name: string;
   /** Raise it whenever the schema or a fold changes: the views are then rebuilt from the start. */
   readonly version: number;
+  /** Of which kinds: an event there that nobody knows might have meant a row. */
+  readonly streams: readonly StreamKind[];
   readonly schema: string;
   readonly on: {
     readonly [Type in DomainEvent['type']]?: (

@@ -51,6 +51,7 @@ export function allProjects(rows: Rows): Project[] {
 export const projects: Projection = {
   name: 'projects',
   version: 1,
+  streams: ['project'],
   schema: `CREATE TABLE projects (id TEXT PRIMARY KEY, workspace_id TEXT NOT NULL, created_at TEXT NOT NULL,
     revision INTEGER NOT NULL, position INTEGER NOT NULL, state TEXT NOT NULL) STRICT`,
   on: {

@@ -32,6 +32,7 @@ export function placesBelow(rows: Rows, environmentId: string, below: number, li
 export const releases: Projection = {
   name: 'releases',
   version: 1,
+  streams: ['environment'],
   schema: `CREATE TABLE releases (environment_id TEXT NOT NULL, number INTEGER NOT NULL,
     revision INTEGER NOT NULL, events INTEGER NOT NULL, changes INTEGER NOT NULL,
     PRIMARY KEY (environment_id, number)) STRICT, WITHOUT ROWID`,

@@ -51,6 +51,7 @@ function fromRow(row: Row | undefined): Version | undefined {
 export const versions: Projection = {
   name: 'versions',
   version: 1,
+  streams: ['flow'],
   schema: `CREATE TABLE versions (id TEXT PRIMARY KEY, flow_id TEXT NOT NULL, number INTEGER NOT NULL,
       state TEXT NOT NULL, digest TEXT NOT NULL, label TEXT, comment TEXT, forked_from TEXT,
       created_at TEXT NOT NULL, actor TEXT NOT NULL, content TEXT NOT NULL, position INTEGER NOT NULL) STRICT;

@@ -39,6 +39,7 @@ export function allWorkspaces(rows: Rows): Workspace[] {
 export const workspaces: Projection = {
   name: 'workspaces',
   version: 1,
+  streams: ['access'],
   schema: `CREATE TABLE workspaces (id TEXT PRIMARY KEY, revision INTEGER NOT NULL, slug TEXT NOT NULL,
     name TEXT NOT NULL, keys TEXT NOT NULL) STRICT`,
   on: { WorkspaceCreated: take, ApiKeyIssued: take, ApiKeyRevoked: take },

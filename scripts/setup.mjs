@@ -8,7 +8,7 @@ import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const NODE_WANTED = [20, 19];
-const SOURCE_FOLDERS = ['src', 'projections', 'test', 'bench', 'scripts'];
+const SOURCE_FOLDERS = ['src', 'projections', 'test', 'bench', 'cli', 'scripts'];
 const BUILD_SETTINGS = ['package-lock.json', 'tsconfig.json', 'nest-cli.json'];
 const BUILD_STAMP = 'dist/.built-from';
 

@@ -8,6 +8,7 @@ import { Metrics } from './api/metrics.js';
 import { ProjectsController } from './api/projects.controller.js';
 import { ReleasesController } from './api/releases.controller.js';
 import { VersionsController } from './api/versions.controller.js';
+import { ViewsController } from './api/views.controller.js';
 import { ActivateVersionHandler, DeactivateVersionHandler } from './commands/activate-version.js';
 import {
   ArchiveEnvironmentHandler,
@@ -30,6 +31,7 @@ import { Engine } from './engine.js';
 import { LogFollower } from './read/log-follower.js';
 import { ReleaseLog } from './read/release-log.js';
 import { VersionLog } from './read/version-log.js';
+import { ViewsStatus } from './read/views-status.js';
 
 const HANDLERS = [
   ActivateVersionHandler,
@@ -62,6 +64,7 @@ export class AppModule {
         ReleasesController,
         FlowsController,
         VersionsController,
+        ViewsController,
         HealthController,
       ],
       providers: [
@@ -71,6 +74,7 @@ export class AppModule {
         { provide: Streams, useValue: engine.streams },
         { provide: ReleaseLog, useValue: engine.releases },
         { provide: VersionLog, useValue: engine.versions },
+        { provide: ViewsStatus, useValue: engine.viewsStatus },
         { provide: Metrics, useValue: new Metrics(engine) },
         ProjectStream,
         FlowStream,

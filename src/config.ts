@@ -5,12 +5,18 @@ import { join, resolve } from 'node:path';
 
 export type LogLevel = 'fatal' | 'error' | 'warn' | 'info' | 'debug' | 'trace' | 'silent';
 
+/** Where the log is: in a file of this machine, or in a server that several Switchyards may share. */
+export type EventStoreAddress =
+  | { readonly kind: 'sqlite'; readonly path: string }
+  /** The address may hold a password: it never reaches logs, errors or answers. */
+  | { readonly kind: 'postgres' | 'kurrentdb'; readonly url: string };
+
 export interface Config {
   /** 0 takes any port that is free. */
   readonly port: number;
   readonly host: string;
   readonly dataFolder: string;
-  readonly eventStore: { readonly kind: 'sqlite'; readonly path: string };
+  readonly eventStore: EventStoreAddress;
   readonly adminKey: string | undefined;
   readonly logLevel: LogLevel;
 }
@@ -32,7 +38,7 @@ export function readConfig(environment: Environment = process.env): Config {
     port: reader.port(),
     host: reader.host(),
     dataFolder,
-    eventStore: { kind: 'sqlite', path: reader.sqlitePath(dataFolder) },
+    eventStore: reader.eventStore(dataFolder),
     adminKey: reader.adminKey(),
     logLevel: reader.logLevel(),
   };
@@ -55,7 +61,14 @@ const NAMES = new Set([
 const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const;
 const HOST_NAME = /^[A-Za-z0-9]([A-Za-z0-9._-]{0,251}[A-Za-z0-9])?$/;
 const ADMIN_KEY = /^[\x21-\x7e]{32,256}$/;
-const STORES_TO_COME = new Set(['esdb', 'kurrentdb', 'postgres']);
+const SCHEMES: Readonly<Record<string, 'postgres' | 'kurrentdb'>> = {
+  postgres: 'postgres',
+  postgresql: 'postgres',
+  esdb: 'kurrentdb',
+  'esdb+discover': 'kurrentdb',
+  kurrentdb: 'kurrentdb',
+  'kurrentdb+discover': 'kurrentdb',
+};
 
 /** Reads on after a bad value, with a stand-in for it: the problems decide in the end. */
 class ConfigReader {
@@ -89,20 +102,11 @@ class ConfigReader {
     return text;
   }
 
-  /** The value is never repeated: the address of a store may hold a password. */
-  sqlitePath(dataFolder: string): string {
-    const text = this.text('SWITCHYARD_EVENT_STORE') ?? 'sqlite:';
-    const scheme = /^([a-z]+):/.exec(text)?.[1] ?? '';
-    if (STORES_TO_COME.has(scheme)) {
-      this.problems.push(`SWITCHYARD_EVENT_STORE: ${scheme}:// is not supported by this version yet`);
-    } else if (scheme !== 'sqlite') {
-      this.problems.push('SWITCHYARD_EVENT_STORE must be sqlite: or sqlite:/path/to/file');
-    }
-    const path = text.slice(scheme.length + 1);
-    if (scheme === 'sqlite' && (path.startsWith(':') || path.endsWith('/'))) {
-      this.problems.push('SWITCHYARD_EVENT_STORE must name a file after sqlite:');
-    }
-    return path === '' ? join(dataFolder, 'events.db') : resolve(path);
+  eventStore(dataFolder: string): EventStoreAddress {
+    const address = readAddress(this.text('SWITCHYARD_EVENT_STORE') ?? 'sqlite:', dataFolder);
+    if (typeof address !== 'string') return address;
+    this.problems.push(`SWITCHYARD_EVENT_STORE ${address}`);
+    return { kind: 'sqlite', path: join(dataFolder, 'events.db') };
   }
 
   adminKey(): string | undefined {
@@ -130,6 +134,24 @@ class ConfigReader {
       }
     }
   }
+}
+
+/** An address, or what is wrong with it. The text itself is never repeated: it may hold a password. */
+export function readAddress(text: string, dataFolder: string): EventStoreAddress | string {
+  const scheme = /^([a-z+]+):/.exec(text)?.[1] ?? '';
+  if (scheme === 'sqlite') return readSqliteAddress(text.slice('sqlite:'.length), dataFolder);
+  const kind = Object.hasOwn(SCHEMES, scheme) ? SCHEMES[scheme] : undefined;
+  if (kind === undefined) {
+    return 'must begin with sqlite:, postgres://, esdb://, esdb+discover:// or kurrentdb://';
+  }
+  return /^[a-z+]+:\/\/\S/.test(text) ? { kind, url: text } : `must name a host after ${scheme}://`;
+}
+
+function readSqliteAddress(path: string, dataFolder: string): EventStoreAddress | string {
+  if (path.startsWith(':') || path.endsWith('/')) {
+    return 'must name a file after sqlite:';
+  }
+  return { kind: 'sqlite', path: path === '' ? join(dataFolder, 'events.db') : resolve(path) };
 }
 
 /** On one line, whatever is in it. */

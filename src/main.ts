@@ -26,8 +26,6 @@ async function start(config: Config): Promise<void> {
     await engine.close();
     throw asRefused(error, config);
   });
-  process.stdout.write(greeting(server.url, engine.newKey));
-
   let stopping = false;
   const stop = async (signal: string): Promise<void> => {
     if (stopping) return;
@@ -39,6 +37,8 @@ async function start(config: Config): Promise<void> {
     process.exit(0);
   };
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => void stop(signal));
+  // Last of all: whoever reads it may send any signal.
+  process.stdout.write(greeting(server.url, engine.newKey));
 }
 
 /** A port that is taken or forbidden is for the operator to mend; anything else is a fault of ours. */

@@ -5,6 +5,7 @@ import type { FastifyInstance } from 'fastify';
 import type { Logger } from 'pino';
 import { guardAccess } from './api/access.js';
 import { createAdapter } from './api/fastify.js';
+import { keepFirstAnswers } from './api/idempotency.js';
 import { Metrics } from './api/metrics.js';
 import { serveOpenApi } from './api/openapi.js';
 import { waitForPosition } from './api/min-position.js';
@@ -34,6 +35,7 @@ export async function serve(engine: Engine, { host, port }: Config, log: Logger)
   app.get(Metrics).observe(instance);
   guardAccess(instance, engine.follower);
   waitForPosition(instance, engine.follower);
+  keepFirstAnswers(instance, engine.answeredCommands, log);
   new ResolveRoute(engine.follower, engine.versions).register(instance);
   serveOpenApi(app);
   await app.listen(port, host);

@@ -46,9 +46,8 @@ describe('the configuration', () => {
       adminKey: KEY,
       logLevel: 'debug',
     });
-    expect(readConfig({ SWITCHYARD_DATA: '/a', SWITCHYARD_EVENT_STORE: 'sqlite:' }).eventStore.path).toBe(
-      '/a/events.db',
-    );
+    const { eventStore } = readConfig({ SWITCHYARD_DATA: '/a', SWITCHYARD_EVENT_STORE: 'sqlite:' });
+    expect(eventStore).toEqual({ kind: 'sqlite', path: '/a/events.db' });
   });
 
   it.each(['abc', '', '-1', '65536', '3000x', '1e3', '0x10', ' 3000', '3.5'])('refuses PORT=%j', (PORT) => {
@@ -64,23 +63,30 @@ describe('the configuration', () => {
     expect(readConfig({ HOST }).host).toBe(HOST);
   });
 
-  it.each(['esdb://u:hunter2@host', 'kurrentdb://u:hunter2@host', 'postgres://u:hunter2@host/db'])(
-    'knows that %s is for a later version, and does not repeat the password',
-    (SWITCHYARD_EVENT_STORE) => {
-      const lines = problems({ SWITCHYARD_EVENT_STORE });
-      expect(lines).toHaveLength(1);
-      expect(lines[0]).toContain('is not supported by this version yet');
-      expect(lines[0]).not.toContain('hunter2');
-    },
-  );
+  it.each([
+    ['postgres://u:p@host/db', 'postgres'],
+    ['postgresql:///db?host=/run/postgresql', 'postgres'],
+    ['esdb://u:p@a:2111,b:2112?tls=true', 'kurrentdb'],
+    ['esdb+discover://cluster', 'kurrentdb'],
+    ['kurrentdb://localhost:2113?tls=false', 'kurrentdb'],
+    ['kurrentdb+discover://cluster', 'kurrentdb'],
+  ])('takes SWITCHYARD_EVENT_STORE=%j as %s', (url, kind) => {
+    expect(readConfig({ SWITCHYARD_EVENT_STORE: url }).eventStore).toEqual({ kind, url });
+  });
 
-  it.each(['', 'mysql://u:hunter2@x', 'events.db', 'sqlite::memory:', 'sqlite:/var/lib/', 'SQLITE:x'])(
-    'refuses SWITCHYARD_EVENT_STORE=%j',
-    (SWITCHYARD_EVENT_STORE) => {
-      expect(problems({ SWITCHYARD_EVENT_STORE })).toHaveLength(1);
-      expect(problems({ SWITCHYARD_EVENT_STORE }).join()).not.toContain('hunter2');
-    },
-  );
+  it.each([
+    '',
+    'mysql://u:hunter2@x',
+    'events.db',
+    'sqlite::memory:',
+    'sqlite:/var/lib/',
+    'SQLITE:x',
+    'esdb://',
+    'postgres:x',
+  ])('refuses SWITCHYARD_EVENT_STORE=%j', (SWITCHYARD_EVENT_STORE) => {
+    expect(problems({ SWITCHYARD_EVENT_STORE })).toHaveLength(1);
+    expect(problems({ SWITCHYARD_EVENT_STORE }).join()).not.toContain('hunter2');
+  });
 
   it('refuses an admin key that is too short, too long or not printable, and never shows it', () => {
     for (const key of ['hunter2', 'x'.repeat(257), `${KEY} hunter2`, `${KEY}é`, `${KEY}\n`, '']) {

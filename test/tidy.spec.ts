@@ -17,8 +17,8 @@ interface Rule {
   readonly broken: File;
 }
 
-const CODE = /^(src|projections)\//;
-const CODE_AND_TESTS = /^(src|projections|test)\//;
+const CODE = /^(src|projections|cli)\//;
+const CODE_AND_TESTS = /^(src|projections|cli|test)\//;
 const PURE = /^(src\/domain|projections)\//;
 const NEST_LIVES_IN = /^src\/(api\/|commands\/|app\.module\.ts$|server\.ts$)/;
 const ITSELF = 'test/tidy.spec.ts';
@@ -113,7 +113,7 @@ const rules: readonly Rule[] = [
   },
 ];
 
-const files = ['src', 'projections', 'test', 'scripts', 'bench'].flatMap(filesUnder);
+const files = ['src', 'projections', 'cli', 'test', 'scripts', 'bench'].flatMap(filesUnder);
 
 describe('In this house', () => {
   for (const { says, about, offences } of rules) {

@@ -20,7 +20,7 @@ export class Scope {
   ) {}
 
   get caller(): InProject {
-    const { id: requestId, ip, headers } = this.request;
+    const { id: requestId, ip, headers, idempotency } = this.request;
     const userAgent = headers['user-agent']?.slice(0, USER_AGENT_CHARACTERS_MAX);
     return {
       actor: { type: 'api-key', id: this.known.key.id },
@@ -29,6 +29,7 @@ export class Scope {
       requestId,
       ip,
       ...(userAgent === undefined ? {} : { userAgent }),
+      idempotency,
     };
   }
 }

@@ -209,3 +209,36 @@ export class VersionDiffAnswer {
   /** The same for people: a unified diff of both contents, pretty-printed with sorted keys. */
   text: string;
 }
+
+export class ViewAnswer {
+  name: string;
+  /** A halted view has met an event that it cannot take; the others go on. */
+  @ApiProperty({ enum: ['running', 'halted'] })
+  state: 'running' | 'halted';
+  position: string;
+  /** Of a halted view: the type of that event. */
+  stoppedAt: string | null;
+}
+
+export class RebuildAnswer {
+  startedAt: string;
+  finishedAt: string;
+  position: string;
+  /** Whether the rows were as they had been; null where a view had stopped and there was nothing to compare. */
+  @ApiProperty({ type: Boolean, nullable: true })
+  equal: boolean | null;
+}
+
+export class ViewsAnswer {
+  /** Newest position of the log that this server knows of. */
+  head: string;
+  /** For how long the views have not held all of the log; 0 while they do. */
+  lagSeconds: number;
+  views: ViewAnswer[];
+  /** Why this server should not be sent requests, one line each. */
+  failures: string[];
+  isRebuilding: boolean;
+  rebuildFailure: string | null;
+  @ApiProperty({ type: () => RebuildAnswer, nullable: true })
+  lastRebuild: RebuildAnswer | null;
+}

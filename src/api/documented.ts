@@ -14,6 +14,7 @@ const ANY_ROUTE: readonly ProblemCode[] = [
   'request-timeout',
   'internal-error',
   'not-caught-up',
+  'view-halted',
   'shutting-down',
 ];
 
@@ -23,9 +24,12 @@ const ANY_COMMAND: readonly ProblemCode[] = [
   'unsupported-media-type',
   'body-too-large',
   'invalid-body',
+  'invalid-header',
+  'idempotency-key-reused',
   'concurrent-change',
   'outcome-unknown',
   'store-unavailable',
+  'storage-full',
 ];
 
 /** For a route that only reads. */

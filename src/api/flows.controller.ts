@@ -6,7 +6,7 @@ import { ArchiveFlow, RenameFlow } from '../commands/change-flow.js';
 import { CreateFlow } from '../commands/create-flow.js';
 import { isSlug, slugFrom } from '../domain/naming.js';
 import { LogFollower } from '../read/log-follower.js';
-import { flowIdsBySlug } from '../../projections/flows.js';
+import { flowIdsBySlug, flows as flowRows } from '../../projections/flows.js';
 import { InScope, InScopeWithQuery, type Scope } from './access.js';
 import { FlowAnswer } from './answers.js';
 import { Commands, Paged, Reads, WithPosition } from './documented.js';
@@ -47,7 +47,7 @@ export class FlowsController {
   async list(@InScopeWithQuery() { project }: Scope, @Query() query: FlowsQuery) {
     const { live } = this.follower;
     const after = fromCursor(query.cursor, SLUG_CURSOR) ?? '';
-    const ids = flowIdsBySlug(await this.follower.rows(), project.id, {
+    const ids = flowIdsBySlug(await this.follower.rows(flowRows), project.id, {
       ...query,
       after,
       limit: query.limit + 1,

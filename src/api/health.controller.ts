@@ -2,14 +2,16 @@
 import { Controller, Get, HttpCode, Res } from '@nestjs/common';
 import { ApiExcludeController } from '@nestjs/swagger';
 import type { FastifyReply } from 'fastify';
-import { Engine } from '../engine.js';
+import { LogFollower } from '../read/log-follower.js';
+import { ViewsStatus } from '../read/views-status.js';
 import { Metrics } from './metrics.js';
 
 @ApiExcludeController()
 @Controller()
 export class HealthController {
   constructor(
-    private readonly engine: Engine,
+    private readonly follower: LogFollower,
+    private readonly status: ViewsStatus,
     private readonly metrics: Metrics,
   ) {}
 
@@ -19,15 +21,18 @@ export class HealthController {
     return { status: 'live' };
   }
 
-  /** 503 while the views do not follow the log: what the server would answer then might be out of date. */
+  /** 503 while what the server answers might be out of date, or while it cannot take commands. */
   @Get('health/ready')
   ready(@Res({ passthrough: true }) reply: FastifyReply) {
-    const { live, views, failures } = this.engine.follower;
+    const { head, views, failures } = this.status;
+    const { live, watchdog } = this.follower;
     if (failures.length > 0) void reply.code(503);
     return {
       status: failures.length === 0 ? 'ready' : 'failed',
       position: String(live.progress.position),
-      viewsPosition: String(views.progress.position),
+      head: String(head),
+      lagSeconds: watchdog.lagSeconds,
+      views: views.map((view) => ({ ...view, position: String(view.position) })),
       failures,
     };
   }

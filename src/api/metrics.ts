@@ -19,12 +19,28 @@ export class Metrics {
 
   constructor(engine: Engine) {
     collectDefaultMetrics({ register: this.registry });
-    const { store, follower } = engine;
+    const { store, follower, viewsStatus } = engine;
     this.gauge('switchyard_log_position', 'Position that the views in memory have reached.', () =>
       Number(follower.live.progress.position),
     );
     this.gauge('switchyard_views_position', 'Position that the rows of the views have reached.', () =>
       Number(follower.views.progress.position),
+    );
+    this.gauge('switchyard_log_head_position', 'Newest position of the log that is known.', () =>
+      Number(viewsStatus.head),
+    );
+    this.gauge(
+      'switchyard_views_lag_seconds',
+      'For how long the views have not held all of the log.',
+      () => follower.watchdog.lagSeconds,
+    );
+    this.gauge(
+      'switchyard_views_halted',
+      'Views that have stopped at an event which they cannot take.',
+      () => follower.halts.length,
+    );
+    this.gauge('switchyard_store_failing', '1 while the log cannot be written or reached.', () =>
+      store.failing === undefined && follower.watchdog.blind === undefined ? 0 : 1,
     );
     this.counter('switchyard_appends_total', 'Appends to the log.', () => store.statistics().appends);
     this.counter(

@@ -1,27 +1,37 @@
-// `minPosition` on any read: the answer rests on everything up to that position, or there is none. So a caller who
-// was answered by one server is never shown less by another.
-import type { FastifyInstance } from 'fastify';
+// Several servers on one log behave as one. A read takes `minPosition`: the answer rests on everything up to there, or
+// there is none. A command always rests on everything that any server had answered when it came.
+import type { FastifyInstance, FastifyRequest } from 'fastify';
 import type { LogFollower } from '../read/log-follower.js';
+import type { Position } from '../store/event-store.js';
 import { Problem } from './problem.js';
 
+const READS: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS']);
 const WAIT_MS_MAX = 2_000;
 const POSITION = /^(0|[1-9][0-9]{0,18})$/;
 
 export function waitForPosition(instance: FastifyInstance, follower: LogFollower): void {
   instance.addHook('preValidation', (request, _reply, done) => {
-    const query = request.query as { minPosition?: unknown };
-    const { minPosition } = query;
-    if (minPosition === undefined) {
-      done();
-      return;
+    try {
+      const position = takeMinPosition(request);
+      if (READS.has(request.method) && position === undefined) return done();
+      const waiting =
+        position === undefined ? follower.upToDate(WAIT_MS_MAX) : follower.reached(position, WAIT_MS_MAX);
+      waiting.then(() => done(), done);
+    } catch (error) {
+      done(error as Error);
     }
-    if (request.method !== 'GET' || typeof minPosition !== 'string' || !POSITION.test(minPosition)) {
-      const detail = 'must be one position, as an earlier answer gave it, on a read';
-      done(new Problem('invalid-query', 'See errors.', [{ pointer: '/minPosition', detail }]));
-      return;
-    }
-    // What is left of the query belongs to the route.
-    delete query.minPosition;
-    follower.live.progress.reached(BigInt(minPosition), WAIT_MS_MAX).then(() => done(), done);
   });
+}
+
+/** What is left of the query belongs to the route. */
+function takeMinPosition({ method, query }: FastifyRequest): Position | undefined {
+  const known = query as { minPosition?: unknown };
+  const { minPosition } = known;
+  if (minPosition === undefined) return undefined;
+  if (!READS.has(method) || typeof minPosition !== 'string' || !POSITION.test(minPosition)) {
+    const detail = 'must be one position, as an earlier answer gave it, on a read';
+    throw new Problem('invalid-query', 'See errors.', [{ pointer: '/minPosition', detail }]);
+  }
+  delete known.minPosition;
+  return BigInt(minPosition);
 }

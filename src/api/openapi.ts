@@ -80,6 +80,14 @@ const MIN_POSITION: Json = {
   schema: { type: 'string', pattern: '^(0|[1-9][0-9]{0,18})$' },
 };
 
+const IDEMPOTENCY_KEY: Json = {
+  name: 'Idempotency-Key',
+  in: 'header',
+  required: false,
+  description: 'Sent again with the same key, the command has one effect and the first answer.',
+  schema: { type: 'string', pattern: '^"?[!#-~]{1,255}"?$' },
+};
+
 const IF_MATCH: Json = {
   name: 'If-Match',
   in: 'header',
@@ -120,7 +128,7 @@ function completeOperations(path: string, item: Json): void {
     for (const [, name] of path.matchAll(/\{(\w+)\}/g)) {
       if (!parameters.some((known) => known['name'] === name)) parameters.unshift(pathParameter(name));
     }
-    if (method === 'get') parameters.push(MIN_POSITION);
+    parameters.push(method === 'get' ? MIN_POSITION : IDEMPOTENCY_KEY);
     if ('412' in (operation['responses'] as Json)) parameters.push(IF_MATCH);
     // A controller with two paths numbers its operations; say instead which of them has the project in its path.
     const id = String(operation['operationId']).replace(/\[\d\]$/, '');

@@ -3,8 +3,9 @@
 import { HttpException } from '@nestjs/common';
 import { ContentTooLarge } from '../commands/content.js';
 import { Refused, type FieldError, type RefusalCode } from '../domain/refused.js';
+import { ViewHalted } from '../read/halt.js';
 import { NotCaughtUp } from '../read/progress.js';
-import { AppendTooLarge, OutcomeUnknown, StoreUnavailable } from '../store/event-store.js';
+import { AppendTooLarge, OutcomeUnknown, StorageFull, StoreUnavailable } from '../store/event-store.js';
 import { MalformedJson, UnacceptableJson } from './strict-json.js';
 
 export type ProblemCode =
@@ -22,11 +23,14 @@ export type ProblemCode =
   | 'not-caught-up'
   | 'not-found'
   | 'outcome-unknown'
+  | 'rebuild-under-way'
   | 'request-timeout'
   | 'shutting-down'
+  | 'storage-full'
   | 'store-unavailable'
   | 'unauthorized'
-  | 'unsupported-media-type';
+  | 'unsupported-media-type'
+  | 'view-halted';
 
 export const problems: Readonly<Record<ProblemCode, { readonly status: number; readonly title: string }>> = {
   'body-too-large': { status: 413, title: 'The body is too large' },
@@ -42,6 +46,7 @@ export const problems: Readonly<Record<ProblemCode, { readonly status: number; r
   'flow-not-found': { status: 404, title: 'There is no such flow' },
   'flows-not-active': { status: 422, title: 'Some of the flows are not active in the environment' },
   'headers-too-large': { status: 431, title: 'The headers are too large' },
+  'idempotency-key-reused': { status: 422, title: 'The idempotency key was used for another command' },
   'internal-error': { status: 500, title: 'Something went wrong on the server' },
   'invalid-body': { status: 422, title: 'The body is not what is expected' },
   'invalid-header': { status: 400, title: 'A header is not what is expected' },
@@ -55,16 +60,19 @@ export const problems: Readonly<Record<ProblemCode, { readonly status: number; r
   'not-found': { status: 404, title: 'There is nothing at this path' },
   'outcome-unknown': { status: 503, title: 'It is not known whether the change was made' },
   'project-not-found': { status: 404, title: 'There is no such project' },
+  'rebuild-under-way': { status: 409, title: 'The views are being made anew already' },
   'release-moved': { status: 412, title: 'The release is no longer the one that was reviewed' },
   'release-not-found': { status: 404, title: 'There is no such release' },
   'release-too-large': { status: 413, title: 'The release is too large' },
   'request-timeout': { status: 408, title: 'The request took too long to arrive' },
   'same-environment': { status: 422, title: 'Source and target are the same environment' },
   'shutting-down': { status: 503, title: 'The server is shutting down' },
+  'storage-full': { status: 503, title: 'The event store has no room left' },
   'store-unavailable': { status: 503, title: 'The event store cannot be reached' },
   unauthorized: { status: 401, title: 'A valid key is needed' },
   'unknown-release': { status: 422, title: 'The release is not one of this environment' },
   'unsupported-media-type': { status: 415, title: 'The body must be JSON' },
+  'view-halted': { status: 503, title: 'A view that is needed has stopped' },
   'version-locked': { status: 409, title: 'The version is locked' },
   'version-not-found': { status: 404, title: 'There is no such version' },
 };
@@ -138,6 +146,9 @@ export function toProblem(error: unknown): Problem {
   if (error instanceof NotCaughtUp) {
     return new Problem('not-caught-up', error.message);
   }
+  if (error instanceof ViewHalted) {
+    return new Problem('view-halted', error.message);
+  }
   return storeProblem(error) ?? frameworkProblem(error) ?? new Problem('internal-error', INTERNAL);
 }
 
@@ -151,8 +162,11 @@ function storeProblem(error: unknown): Problem | undefined {
   if (error instanceof OutcomeUnknown) {
     return new Problem(
       'outcome-unknown',
-      'The change may or may not have been made. Read what it would have changed before sending it again.',
+      'The change may or may not have been made. Sent again with the same Idempotency-Key, it has one effect.',
     );
+  }
+  if (error instanceof StorageFull) {
+    return new Problem('storage-full', 'Nothing was changed. The server goes on once there is room.');
   }
   if (error instanceof StoreUnavailable) {
     return new Problem('store-unavailable', 'Nothing was changed. Try again in a moment.');

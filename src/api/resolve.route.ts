@@ -9,7 +9,7 @@ import type { VersionLog } from '../read/version-log.js';
 import type { Flow } from '../../projections/flows.js';
 import type { Project } from '../../projections/projects.js';
 import type { Resolved } from '../../projections/resolution.js';
-import { versionById, type Version } from '../../projections/versions.js';
+import { versionById, versions, type Version } from '../../projections/versions.js';
 import { scopeIn } from './access.js';
 import { hasAlready } from './headers.js';
 import { presentVersion } from './present.js';
@@ -78,7 +78,7 @@ export class ResolveRoute {
   }
 
   private async readAndSend(request: FastifyRequest, reply: FastifyReply, project: Project, answer: Answer) {
-    const version = versionById(await this.follower.rows(), answer.versionId);
+    const version = versionById(await this.follower.rows(versions), answer.versionId);
     if (version === undefined) throw new Error(`Broken promise: version ${answer.versionId} is in the rows`);
     return this.send(request, reply, this.textOf(project, version), answer);
   }

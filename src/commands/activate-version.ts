@@ -4,6 +4,7 @@ import { Command, CommandHandler, type ICommandHandler } from '@nestjs/cqrs';
 import { environment } from '../domain/environment.js';
 import type { VersionRef } from '../domain/environment.events.js';
 import { flow, versionIn, versionNamed } from '../domain/flow.js';
+import { withoutKey } from './command-log.js';
 import { EnvironmentStream, type OnDecided, type ReleaseAnswer } from './environment-stream.js';
 import { FlowStream } from './flow-stream.js';
 import type { InProject } from './project-stream.js';
@@ -61,7 +62,7 @@ export class ActivateVersionHandler implements ICommandHandler<ActivateVersion> 
     const { state } = await this.streams.flow(flowId);
     const { id: versionId } = versionNamed(state, reference);
     const lock = { type: 'LockVersion', versionId } as const;
-    if (flow.decide(state, lock).length > 0) await this.flows.run(caller, flowId, lock);
+    if (flow.decide(state, lock).length > 0) await this.flows.run(withoutKey(caller), flowId, lock);
     const { number, digest } = versionIn(state, versionId);
     return { versionId, number, digest };
   }

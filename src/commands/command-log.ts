@@ -2,8 +2,10 @@
 // Commands of this process on one stream run one after another; one that meets the change of another process is
 // decided again on the new state, never blindly appended.
 import { v7 as uuidv7 } from 'uuid';
+import type { KeyedEffect } from '../../projections/idempotency-keys.js';
+import { assert } from '../domain/decider.js';
 import { SCHEMA, type Actor, type DomainEvent, type EventMetadata } from '../domain/events.js';
-import { encode } from '../domain/recorded.js';
+import { encode, Recorded } from '../domain/recorded.js';
 import { Refused } from '../domain/refused.js';
 import type { LogFollower } from '../read/log-follower.js';
 import {
@@ -22,6 +24,13 @@ export interface Caller {
   readonly requestId: string;
   readonly ip?: string;
   readonly userAgent?: string;
+  /** With which a command that is sent again is known to be the same. */
+  readonly idempotency?: { readonly key: string; readonly requestHash: string } | undefined;
+}
+
+/** For an append that leads up to the effect: done again, it changes nothing by itself. */
+export function withoutKey<C extends Caller>(caller: C): C {
+  return { ...caller, idempotency: undefined };
 }
 
 /** A stream as it was when it was last looked at: its state, and the revision decided on, -1 for no stream. */
@@ -49,6 +58,10 @@ export interface Outcome<Event> {
   readonly position: Position;
 }
 
+export function keyReused(): Refused {
+  return new Refused('idempotency-key-reused', 'Send a new command with a key of its own.');
+}
+
 const ATTEMPTS_MAX = 10;
 const VIEWS_MS_MAX = 10_000;
 
@@ -61,7 +74,8 @@ export class CommandLog {
     private readonly follower: LogFollower,
   ) {}
 
-  run<State, Event extends DomainEvent>(task: Task<State, Event>): Promise<Outcome<Event>> {
+  async run<State, Event extends DomainEvent>(task: Task<State, Event>): Promise<Outcome<Event>> {
+    this.follower.refuseOnceHalted();
     return this.afterOthersOn(task.stream, () => this.decideAndAppend(task));
   }
 
@@ -70,6 +84,8 @@ export class CommandLog {
   ): Promise<Outcome<Event>> {
     for (let attempt = 1; attempt <= ATTEMPTS_MAX; attempt += 1) {
       const { state, revision } = await task.load();
+      const before = this.effectBefore(task);
+      if (before !== undefined) return this.again(task, before);
       const events = await task.decide(state);
       const meta = this.metadata(task.caller);
       const appends = events.length > 0 && task.dryRun !== true;
@@ -78,6 +94,37 @@ export class CommandLog {
       if (position !== undefined) return { events, meta, position };
     }
     throw new Refused('concurrent-change', `Others changed ${task.stream} ${ATTEMPTS_MAX} times in between.`);
+  }
+
+  /** What this very command has done already, whether sent to this server or to another. */
+  private effectBefore({ stream, caller }: Pick<Task<unknown, DomainEvent>, 'stream' | 'caller'>) {
+    const { idempotency, workspaceId, actor } = caller;
+    if (idempotency === undefined) return undefined;
+    const effect = this.follower.effectOf({ workspaceId, actorId: actor.id }, idempotency.key);
+    if (effect === undefined) return undefined;
+    if (effect.requestHash !== idempotency.requestHash) throw keyReused();
+    return effect.stream === stream ? effect : undefined;
+  }
+
+  /** The outcome as it was the first time, from the log. */
+  private async again<State, Event extends DomainEvent>(
+    task: Task<State, Event>,
+    { firstRevision, lastRevision }: KeyedEffect,
+  ): Promise<Outcome<Event>> {
+    const events: Event[] = [];
+    let last: Recorded | undefined;
+    while (firstRevision + events.length <= lastRevision) {
+      const from = firstRevision + events.length;
+      const page = await this.store.readStream(task.stream, { from, limit: lastRevision - from + 1 });
+      assert(page.length > 0, 'an effect that the views know is in the log');
+      for (const stored of page) {
+        last = new Recorded(stored);
+        events.push(last.event as Event);
+      }
+    }
+    assert(last !== undefined, 'an effect has at least one event');
+    task.onDecided?.(events, last.meta);
+    return { events, meta: last.meta, position: last.position };
   }
 
   private async here(): Promise<Position> {
@@ -116,7 +163,7 @@ export class CommandLog {
   }
 
   private metadata(caller: Caller): EventMetadata {
-    const { actor, workspaceId, projectId, requestId, ip, userAgent } = caller;
+    const { actor, workspaceId, projectId, requestId, ip, userAgent, idempotency } = caller;
     return {
       actor,
       workspace: workspaceId,
@@ -128,6 +175,7 @@ export class CommandLog {
       $causationId: requestId,
       ...(ip === undefined ? {} : { ip }),
       ...(userAgent === undefined ? {} : { userAgent }),
+      ...(idempotency && { idempotencyKey: idempotency.key, requestHash: idempotency.requestHash }),
     };
   }
 

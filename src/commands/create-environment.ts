@@ -1,6 +1,7 @@
 // CreateEnvironment: a new place where versions run. It begins empty, at release 0.
 import { Command, CommandHandler, type ICommandHandler } from '@nestjs/cqrs';
 import { v7 as uuidv7 } from 'uuid';
+import { assert } from '../domain/decider.js';
 import type { Position } from '../store/event-store.js';
 import { ProjectStream, type InProject } from './project-stream.js';
 
@@ -24,12 +25,13 @@ export class CreateEnvironmentHandler implements ICommandHandler<CreateEnvironme
   constructor(private readonly projects: ProjectStream) {}
 
   async execute({ caller, request }: CreateEnvironment) {
-    const environmentId = uuidv7();
-    const { position } = await this.projects.run(caller, {
+    const { events, position } = await this.projects.run(caller, {
       type: 'CreateEnvironment',
-      environmentId,
+      environmentId: uuidv7(),
       ...request,
     });
-    return { environmentId, position };
+    const created = events.find(({ type }) => type === 'EnvironmentCreated');
+    assert(created?.type === 'EnvironmentCreated', 'a new environment is created or refused');
+    return { environmentId: created.environmentId, position };
   }
 }

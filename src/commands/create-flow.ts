@@ -5,7 +5,7 @@ import { v7 as uuidv7 } from 'uuid';
 import { slugStream } from '../domain/events.js';
 import type { Content, FlowKind, FlowSlugReserved } from '../domain/flow.events.js';
 import type { Position } from '../store/event-store.js';
-import { CommandLog } from './command-log.js';
+import { CommandLog, withoutKey } from './command-log.js';
 import { digestOf } from './content.js';
 import { FlowStream } from './flow-stream.js';
 import type { InProject } from './project-stream.js';
@@ -62,7 +62,7 @@ export class CreateFlowHandler implements ICommandHandler<CreateFlow> {
         flowId = reserved.flowId;
         return [];
       },
-      caller,
+      caller: withoutKey(caller),
     });
     return flowId;
   }

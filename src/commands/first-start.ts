@@ -1,9 +1,11 @@
 // What a fresh log needs before anybody can use it: the workspace and the project `default`, and one administrator
-// key. A crash in between leaves less of it, and the next start adds what is missing.
+// key. A crash in between leaves less of it, and the next start adds what is missing. Servers that start on one log
+// at the same moment agree on all of it, because each part is reserved or decided on one stream.
 import { v7 as uuidv7 } from 'uuid';
 import { access } from '../domain/access.js';
-import { streamOf } from '../domain/events.js';
+import { INSTALLATION, slugStream, streamOf } from '../domain/events.js';
 import { project } from '../domain/project.js';
+import type { ProjectSlugReserved, WorkspaceSlugReserved } from '../domain/slug.events.js';
 import type { LogFollower } from '../read/log-follower.js';
 import { hashOfKey, newKey } from './api-key.js';
 import type { Caller, CommandLog } from './command-log.js';
@@ -27,42 +29,70 @@ export class FirstStart {
     const { directory } = this.follower.live;
     const workspaceId = directory.workspaceBySlug(DEFAULT.slug)?.id ?? (await this.createWorkspace());
     if (directory.projectsOf(workspaceId).length === 0) await this.createProject(workspaceId);
-    const hasKey = (directory.workspace(workspaceId)?.state.keys.size ?? 0) > 0;
-    if (givenKey === undefined && hasKey) return undefined;
     const key = givenKey ?? newKey();
-    await this.setKey(workspaceId, key);
-    return givenKey === undefined ? key : undefined;
+    const isNew = await this.setKey(workspaceId, key, givenKey === undefined);
+    return isNew && givenKey === undefined ? key : undefined;
   }
 
   private async createWorkspace(): Promise<string> {
-    const workspaceId = uuidv7();
+    const workspaceId = await this.reserveWorkspace(uuidv7());
     await this.log.run({
       stream: streamOf('access', workspaceId),
       load: () => this.streams.access(workspaceId),
-      decide: (state) => access.decide(state, { type: 'CreateWorkspace', ...DEFAULT }),
+      decide: (state) => (state.exists ? [] : access.decide(state, { type: 'CreateWorkspace', ...DEFAULT })),
       caller: system(workspaceId, null),
     });
     return workspaceId;
   }
 
   private async createProject(workspaceId: string): Promise<void> {
-    const projectId = uuidv7();
+    const projectId = await this.reserveProject(workspaceId, uuidv7());
+    const { directory } = this.follower.live;
     await this.log.run({
       stream: streamOf('project', projectId),
-      load: () => ({ state: project.initial(), revision: -1 }),
-      decide: (state) => project.decide(state, { type: 'CreateProject', ...DEFAULT }),
+      load: () => directory.projectsOf(workspaceId)[0] ?? { state: project.initial(), revision: -1 },
+      decide: (state) => (state.exists ? [] : project.decide(state, { type: 'CreateProject', ...DEFAULT })),
       caller: system(workspaceId, projectId),
     });
   }
 
-  private async setKey(workspaceId: string, key: string): Promise<void> {
+  /** The id that has the slug: the one offered, unless another server was quicker. */
+  private async reserveWorkspace(offeredId: string): Promise<string> {
+    const { slug } = DEFAULT;
+    const load = () => this.streams.slug<WorkspaceSlugReserved>(INSTALLATION, slug);
+    await this.log.run<WorkspaceSlugReserved | null, WorkspaceSlugReserved>({
+      stream: slugStream(INSTALLATION, slug),
+      load,
+      decide: (taken) =>
+        taken === null ? [{ type: 'WorkspaceSlugReserved', slug, workspaceId: offeredId }] : [],
+      caller: system(offeredId, null),
+    });
+    return (await load()).state?.workspaceId ?? offeredId;
+  }
+
+  private async reserveProject(workspaceId: string, offeredId: string): Promise<string> {
+    const { slug } = DEFAULT;
+    const load = () => this.streams.slug<ProjectSlugReserved>(workspaceId, slug);
+    await this.log.run<ProjectSlugReserved | null, ProjectSlugReserved>({
+      stream: slugStream(workspaceId, slug),
+      load,
+      decide: (taken) =>
+        taken === null ? [{ type: 'ProjectSlugReserved', slug, projectId: offeredId }] : [],
+      caller: system(workspaceId, offeredId),
+    });
+    return (await load()).state?.projectId ?? offeredId;
+  }
+
+  /** Answers whether the key was set: one that is made up for a first start gives way to any that is there. */
+  private async setKey(workspaceId: string, key: string, onlyFirst: boolean): Promise<boolean> {
     const command = { type: 'SetAdministratorKey', keyId: uuidv7(), hash: hashOfKey(key) } as const;
-    await this.log.run({
+    const { events } = await this.log.run({
       stream: streamOf('access', workspaceId),
       load: () => this.streams.access(workspaceId),
-      decide: (state) => access.decide(state, command),
+      decide: (state) => (onlyFirst && state.keys.size > 0 ? [] : access.decide(state, command)),
       caller: system(workspaceId, null),
     });
+    return events.length > 0;
   }
 }
 

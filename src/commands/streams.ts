@@ -5,9 +5,10 @@ import { access, type AccessState } from '../domain/access.js';
 import type { EnvironmentState } from '../domain/environment-state.js';
 import { idInStream, slugStream, streamOf } from '../domain/events.js';
 import { flow, type FlowState } from '../domain/flow.js';
-import type { FlowEvent, FlowSlugReserved } from '../domain/flow.events.js';
+import type { FlowEvent } from '../domain/flow.events.js';
 import type { ProjectState } from '../domain/project.js';
 import { Recorded } from '../domain/recorded.js';
+import type { SlugReserved } from '../domain/slug.events.js';
 import type { LogFollower } from '../read/log-follower.js';
 import type { EventStore } from '../store/event-store.js';
 import type { Loaded } from './command-log.js';
@@ -41,10 +42,10 @@ export class Streams {
     return this.follower.live.directory.workspace(workspaceId) ?? { state: access.initial(), revision: -1 };
   }
 
-  /** Who has a slug, null while nobody does. */
-  async slug(projectId: string, slug: string): Promise<Loaded<FlowSlugReserved | null>> {
-    const [stored] = await this.store.readStream(slugStream(projectId, slug), { limit: 1 });
-    const state = stored === undefined ? null : (new Recorded(stored).event as FlowSlugReserved);
+  /** Who has a slug, null while nobody does. The owner is what the slug is unique in. */
+  async slug<Reserved extends SlugReserved>(ownerId: string, slug: string): Promise<Loaded<Reserved | null>> {
+    const [stored] = await this.store.readStream(slugStream(ownerId, slug), { limit: 1 });
+    const state = stored === undefined ? null : (new Recorded(stored).event as Reserved);
     return { state, revision: stored?.revision ?? -1 };
   }
 

@@ -16,6 +16,8 @@ export interface StoredFact {
 }
 
 const KNOWN: Record<DomainEvent['type'], true> = {
+  WorkspaceSlugReserved: true,
+  ProjectSlugReserved: true,
   WorkspaceCreated: true,
   ApiKeyIssued: true,
   ApiKeyRevoked: true,
@@ -39,6 +41,7 @@ const KNOWN: Record<DomainEvent['type'], true> = {
   VersionDeactivated: true,
   VersionsPromoted: true,
   EnvironmentRolledBack: true,
+  CommandAnswered: true,
 };
 
 export const EVENT_TYPES = Object.keys(KNOWN) as readonly DomainEvent['type'][];
@@ -68,12 +71,21 @@ export class Recorded {
     return this.stored.stream;
   }
 
+  get type(): string {
+    return this.stored.type;
+  }
+
   get revision(): number {
     return this.stored.revision;
   }
 
   get position(): bigint {
     return this.stored.position;
+  }
+
+  /** Looked for in the text first: hardly any event has one, and then nothing has to be parsed. */
+  get idempotencyKey(): string | undefined {
+    return this.stored.meta.includes('"idempotencyKey":') ? this.meta.idempotencyKey : undefined;
   }
 
   /** Parsed when first asked for: most folds never do. */

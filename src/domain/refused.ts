@@ -12,6 +12,7 @@ export type RefusalCode =
   | 'flow-is-active'
   | 'flow-not-found'
   | 'flows-not-active'
+  | 'idempotency-key-reused'
   | 'no-prior-release'
   | 'not-active'
   | 'project-not-found'

@@ -1,7 +1,7 @@
 // The views that live in memory, and their place in the log. A command answers once its own events are in them, so
 // whoever asks next sees what was done.
 import { isEnvironmentEvent } from '../domain/events.js';
-import type { Recorded } from '../domain/recorded.js';
+import type { Recorded, UnknownEvent } from '../domain/recorded.js';
 import { unreachable } from '../domain/decider.js';
 import { ActiveVersions } from '../../projections/active-versions.js';
 import { Directory } from '../../projections/directory.js';
@@ -9,7 +9,12 @@ import { FlowNumbers } from '../../projections/placement-column.js';
 import type { Rows } from '../../projections/projection.js';
 import { Resolution } from '../../projections/resolution.js';
 import type { Position } from '../store/event-store.js';
+import { haltAt, isConcerned, type Halt } from './halt.js';
 import { Progress } from './progress.js';
+
+const DIRECTORY = { name: 'directory', streams: ['access', 'project', 'slug', 'flow'] } as const;
+const ACTIVE_VERSIONS = { name: 'active versions in memory', streams: ['environment'] } as const;
+export const LIVE_VIEWS = [DIRECTORY.name, ACTIVE_VERSIONS.name];
 
 export class LiveViews {
   private readonly flowNumbers = new FlowNumbers();
@@ -17,6 +22,8 @@ export class LiveViews {
   readonly activeVersions = new ActiveVersions(this.flowNumbers);
   readonly resolution = new Resolution(this.directory, this.activeVersions);
   readonly progress = new Progress();
+  /** Views that have stopped at an event which they cannot take. */
+  readonly halts: Halt[] = [];
 
   load(rows: Rows, position: Position): void {
     this.directory.load(rows);
@@ -27,8 +34,27 @@ export class LiveViews {
   /** Takes one event. `progress` is advanced by the follower, once it has handed over a whole batch. */
   take(recorded: Recorded): void {
     const { event } = recorded;
-    if (isEnvironmentEvent(event)) this.activeVersions.take(event, recorded);
-    else this.takeDirectory(event, recorded);
+    const view = isEnvironmentEvent(event) ? ACTIVE_VERSIONS : DIRECTORY;
+    if (this.isHalted(view)) return;
+    try {
+      if (isEnvironmentEvent(event)) this.activeVersions.take(event, recorded);
+      else this.takeDirectory(event, recorded);
+    } catch (error) {
+      this.halts.push(haltAt(view.name, recorded, error));
+    }
+  }
+
+  /** What nobody knows might have meant something to the views of its kind of stream. */
+  takeUnknown(stored: { stream: string; type: string; position: bigint }, error: UnknownEvent): void {
+    for (const view of [DIRECTORY, ACTIVE_VERSIONS]) {
+      if (isConcerned(view, stored.stream) && !this.isHalted(view)) {
+        this.halts.push(haltAt(view.name, stored, error));
+      }
+    }
+  }
+
+  private isHalted({ name }: { readonly name: string }): boolean {
+    return this.halts.length > 0 && this.halts.some(({ view }) => view === name);
   }
 
   private takeDirectory(event: Exclude<Recorded['event'], { changes: unknown }>, recorded: Recorded): void {
@@ -47,7 +73,10 @@ export class LiveViews {
       case 'EnvironmentRestored':
       case 'DefaultEnvironmentSet':
         return this.directory.takeProject(event, recorded);
+      case 'WorkspaceSlugReserved':
+      case 'ProjectSlugReserved':
       case 'FlowSlugReserved':
+      case 'CommandAnswered':
       case 'VersionEdited':
       case 'VersionLocked':
         return;

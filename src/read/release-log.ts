@@ -4,7 +4,7 @@ import type { EnvironmentEvent } from '../domain/environment.events.js';
 import { isEnvironmentEvent, streamOf, type EventMetadata } from '../domain/events.js';
 import { Recorded } from '../domain/recorded.js';
 import { joined } from '../domain/release-parts.js';
-import { placeOfRelease, placesBelow, type ReleasePlace } from '../../projections/releases.js';
+import { placeOfRelease, placesBelow, releases, type ReleasePlace } from '../../projections/releases.js';
 import { PAGE_EVENTS_MAX, type EventStore, type Position } from '../store/event-store.js';
 import type { LogFollower } from './log-follower.js';
 
@@ -31,14 +31,14 @@ export class ReleaseLog {
 
   /** The releases of these numbers; numbers that no release has are left out. */
   async releases(environmentId: string, numbers: readonly number[]): Promise<Map<number, MadeRelease>> {
-    const rows = await this.follower.rows();
+    const rows = await this.follower.rows(releases);
     const places = numbers.flatMap((number) => placeOfRelease(rows, environmentId, number) ?? []);
     return this.read(environmentId, places);
   }
 
   /** Newest first, below a number: at most `limit`, and fewer where they hold very many changes. */
   async page(environmentId: string, below: number, limit: number): Promise<MadeRelease[]> {
-    const places = placesBelow(await this.follower.rows(), environmentId, below, limit);
+    const places = placesBelow(await this.follower.rows(releases), environmentId, below, limit);
     let changes = 0;
     const fitting = places.filter((place, index) => {
       changes += place.changes;

@@ -1,5 +1,6 @@
 // The main thread's side of the view database: it sends events to the thread that keeps the rows, knows how far
 // the rows have come, and reads them through a connection of its own.
+import { rmSync } from 'node:fs';
 import { Worker } from 'node:worker_threads';
 import Database from 'better-sqlite3';
 import type { StoredFact } from '../domain/recorded.js';
@@ -7,7 +8,9 @@ import type { Rows } from '../../projections/projection.js';
 import { START, type Position } from '../store/event-store.js';
 import { Progress } from './progress.js';
 import { SqliteTables } from './sqlite-tables.js';
-import type { Checkpoint, FromViews, ToViews } from './views.worker.js';
+import { ViewHalted, type Halt } from './halt.js';
+import type { Checkpoint } from './row-views.js';
+import type { FromViews, ToViews } from './views.worker.js';
 
 /** Events under way to the rows before whoever sends more has to wait: memory stays flat during a rebuild. */
 const EVENTS_UNDER_WAY_MAX = 10_000;
@@ -18,6 +21,12 @@ const WAIT_MS_MAX = 10_000;
 
 export class ViewDatabase {
   readonly progress = new Progress();
+  /** The views that have stopped; `progress` is that of the others. */
+  halts: readonly Halt[] = [];
+  /** Why the disk does not take the rows at the moment; they are tried again. */
+  stalled: string | undefined;
+  /** Of the newest event that was sent on. */
+  sentPosition: Position = START;
   private reader: { readonly database: Database.Database; readonly rows: Rows } | undefined;
   private readonly ended: Promise<void>;
   private sent = 0;
@@ -26,9 +35,10 @@ export class ViewDatabase {
   private sending: NodeJS.Timeout | undefined;
   private room: (() => void) | undefined;
   private answered: (message: FromViews) => void = () => undefined;
+  private compared: (message: FromViews) => void = () => undefined;
 
   private constructor(
-    private readonly path: string,
+    readonly path: string,
     private readonly worker: Worker,
   ) {
     this.ended = new Promise((resolve) => worker.once('exit', () => resolve()));
@@ -47,12 +57,20 @@ export class ViewDatabase {
     return { views, checkpoint: await views.nextCheckpoint() };
   }
 
-  /** The rows, once they hold everything up to a position. Throws `NotCaughtUp`. */
-  async rowsAt(position: Position): Promise<Rows> {
+  /** As `open`, with nothing in it. */
+  static async openEmpty(path: string): Promise<ViewDatabase> {
+    removeFile(path);
+    return (await ViewDatabase.open(path)).views;
+  }
+
+  /** The rows of a view, once they hold everything up to a position. Throws `NotCaughtUp` or `ViewHalted`. */
+  async rowsAt(position: Position, view: string): Promise<Rows> {
     if (position > this.progress.position) {
       this.flush();
       await this.progress.reached(position, WAIT_MS_MAX);
     }
+    const halt = this.halts.find((halted) => halted.view === view);
+    if (halt !== undefined) throw new ViewHalted(halt);
     return this.rows;
   }
 
@@ -69,6 +87,7 @@ export class ViewDatabase {
   async reset(): Promise<void> {
     this.reader?.database.close();
     this.reader = undefined;
+    this.halts = [];
     const done = this.nextCheckpoint();
     this.post({ say: 'reset' });
     await done;
@@ -86,9 +105,19 @@ export class ViewDatabase {
     for (const event of events) this.outbox.push(plain(event));
     if (this.outbox.length >= GATHER_EVENTS_MAX) this.flush();
     this.sent += events.length;
+    this.sentPosition = last.position;
     this.taken.push({ position: last.position, sent: this.sent });
     if (this.underWay() < EVENTS_UNDER_WAY_MAX) return undefined;
     return new Promise((resolve) => (this.room = resolve));
+  }
+
+  /** Whether another file holds the same rows at one moment. Throws when that cannot be told. */
+  async equals(other: ViewDatabase): Promise<boolean> {
+    const answer = new Promise<FromViews>((resolve) => (this.compared = resolve));
+    this.post({ compareWith: other.path });
+    const message = await answer;
+    if ('equal' in message) return message.equal;
+    throw new Error('notCompared' in message ? message.notCompared : 'The views closed');
   }
 
   async close(): Promise<void> {
@@ -112,15 +141,18 @@ export class ViewDatabase {
         this.answered = () => undefined;
         this.worker.off('error', reject);
         if ('checkpoint' in message) resolve(message.checkpoint);
-        else reject(new Error('failed' in message ? message.failed : 'The views closed'));
+        else reject(new Error('The views closed'));
       };
     });
   }
 
   private hear(message: FromViews): void {
     this.answered(message);
-    if ('failed' in message) this.stopped(message.failed);
+    if ('equal' in message || 'notCompared' in message || 'closed' in message) this.compared(message);
+    if ('stalled' in message) this.stalled = message.stalled;
     if (!('checkpoint' in message)) return;
+    this.stalled = undefined;
+    this.halts = message.halts;
     const position = message.checkpoint?.position ?? START;
     while (this.taken[0] !== undefined && this.taken[0].position <= position) this.taken.shift();
     this.progress.advance(position);
@@ -146,6 +178,11 @@ export class ViewDatabase {
   private post(message: ToViews): void {
     this.worker.postMessage(message);
   }
+}
+
+/** With all that SQLite keeps beside a file. */
+export function removeFile(path: string): void {
+  for (const suffix of ['', '-wal', '-shm']) rmSync(path + suffix, { force: true });
 }
 
 /** Only the bytes of the log go to the rows, so that what was decided here and what is read later fold alike. */

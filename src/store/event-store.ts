@@ -50,6 +50,13 @@ export interface Subscriber {
   onError(error: unknown): void;
 }
 
+/** Since this process opened the log. */
+export interface StoreStatistics {
+  /** Appends that wrote something, and the commits that they shared. */
+  readonly appends: number;
+  readonly commits: number;
+}
+
 export interface EventStore {
   /** Bytes of `data` and `meta` that one append may hold; more is refused with `AppendTooLarge`. */
   readonly appendBytesMax: number;
@@ -69,7 +76,11 @@ export interface EventStore {
   readAll(options?: { readonly after?: Position; readonly limit?: number }): Promise<readonly StoredEvent[]>;
   /** Position of the newest event of the log; `START` when it is empty. */
   head(): Promise<Position>;
+  /** Goes on by itself after the backend was away: what it delivers has no gap and no repeat. */
   subscribe(subscriber: Subscriber): Subscription;
+  /** Why nothing can be appended at the moment, in one line; undefined while all is well, as far as is known. */
+  readonly failing: string | undefined;
+  statistics(): StoreStatistics;
   /** Lets running appends finish, then gives everything back. */
   close(): Promise<void>;
 }
@@ -112,7 +123,12 @@ export class OutcomeUnknown extends Error {
 
 /** Nothing was appended, and nothing can be at the moment. */
 export class StoreUnavailable extends Error {
-  override readonly name = 'StoreUnavailable';
+  override readonly name: string = 'StoreUnavailable';
+}
+
+/** As `StoreUnavailable`, for want of room: it goes on as soon as there is some. */
+export class StorageFull extends StoreUnavailable {
+  override readonly name: string = 'StorageFull';
 }
 
 /** The store cannot be opened: one line for the operator, who finds the file as it was. */

@@ -9,9 +9,8 @@ const TAIL_UNITS_MAX = 16 * 1024 * 1024;
 
 export type ReadPage = (after: Position) => Promise<readonly StoredEvent[]>;
 
-/** Positions have to follow one another without gaps, as they do where one process counts them. */
 export class LiveTail {
-  /** Everything after `before`, in order. */
+  /** Everything after `before`, in order. Positions grow, and may leave gaps. */
   private events: StoredEvent[] = [];
   private units = 0;
   private readonly followers = new Set<Follower>();
@@ -22,7 +21,7 @@ export class LiveTail {
   ) {}
 
   get head(): Position {
-    return this.before + BigInt(this.events.length);
+    return this.events.at(-1)?.position ?? this.before;
   }
 
   /** Hands over what has just become durable. Whoever had kept up has it when this returns. */
@@ -45,8 +44,8 @@ export class LiveTail {
   /** Undefined when some of it is no longer here and has to be read. */
   after(position: Position): readonly StoredEvent[] | undefined {
     if (position < this.before) return undefined;
-    const taken = position - this.before;
-    return taken < this.events.length ? this.events.slice(Number(taken)) : [];
+    // From the end, where nearly every follower stands.
+    return this.events.slice(this.events.findLastIndex((event) => event.position <= position) + 1);
   }
 
   /** Ends every subscription without a word: whoever closes a log knows it. */
@@ -62,9 +61,9 @@ export class LiveTail {
       units -= unitsOf(this.events[dropped] as StoredEvent);
       dropped += 1;
     }
+    this.before = this.events[dropped - 1]?.position ?? this.before;
     this.events = this.events.slice(dropped);
     this.units = units;
-    this.before += BigInt(dropped);
   }
 }
 

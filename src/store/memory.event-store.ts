@@ -12,6 +12,7 @@ import {
   type Position,
   type ReadStreamOptions,
   type StoredEvent,
+  type StoreStatistics,
   type Subscriber,
   type Subscription,
 } from './event-store.js';
@@ -25,6 +26,7 @@ export class MemoryEventStore implements EventStore {
   private readonly ids = new Set<string>();
   private readonly tail = new LiveTail(START, async (after) => this.page(after, PAGE_EVENTS_MAX));
   private closed = false;
+  private appends = 0;
 
   // Not a single await: nothing can come between the look at the revision and the push.
   async append(stream: string, events: readonly NewEvent[], expected: ExpectedRevision): Promise<Appended> {
@@ -51,6 +53,7 @@ export class MemoryEventStore implements EventStore {
       this.ids.add(event.id);
     }
     this.streams.set(stream, history);
+    this.appends += 1;
     this.tail.publish(stored);
     return appended(stored);
   }
@@ -79,6 +82,14 @@ export class MemoryEventStore implements EventStore {
 
   subscribe(subscriber: Subscriber): Subscription {
     return this.tail.subscribe(subscriber);
+  }
+
+  get failing(): string | undefined {
+    return this.closed ? 'The log is closed' : undefined;
+  }
+
+  statistics(): StoreStatistics {
+    return { appends: this.appends, commits: this.appends };
   }
 
   async close(): Promise<void> {

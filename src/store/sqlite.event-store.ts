@@ -7,6 +7,7 @@ import {
   OutcomeUnknown,
   RevisionConflict,
   START,
+  StorageFull,
   StoreRefused,
   StoreUnavailable,
   type Appended,
@@ -16,6 +17,7 @@ import {
   type Position,
   type ReadStreamOptions,
   type StoredEvent,
+  type StoreStatistics,
   type Subscriber,
   type Subscription,
 } from './event-store.js';
@@ -31,12 +33,6 @@ import type {
   WriterRequest,
 } from './sqlite.worker.js';
 import { checkAppend, pageLimit } from './store-rules.js';
-
-export interface SqliteStatistics {
-  /** Appends that wrote something, and the transactions that they shared. */
-  readonly appends: number;
-  readonly commits: number;
-}
 
 interface WaitingAppend {
   readonly stream: string;
@@ -64,6 +60,8 @@ export class SqliteEventStore implements EventStore {
   private counts = { appends: 0, commits: 0 };
   /** Why nothing is taken on any more. */
   private ended: string | undefined;
+  /** What the writer said at the newest append, when that could not be made. */
+  private refusal: string | undefined;
   private closing: Promise<void> | undefined;
   private onceIdle: () => void = () => undefined;
 
@@ -128,7 +126,11 @@ export class SqliteEventStore implements EventStore {
     return this.tail.subscribe(subscriber);
   }
 
-  statistics(): SqliteStatistics {
+  get failing(): string | undefined {
+    return this.ended ?? this.refusal;
+  }
+
+  statistics(): StoreStatistics {
     return { ...this.counts };
   }
 
@@ -167,7 +169,13 @@ export class SqliteEventStore implements EventStore {
    * hundred of them at once would keep every other request waiting.
    */
   private settleAppends(answers: WriterAnswer): void {
+    if (answers === 'recovered') {
+      this.refusal = undefined;
+      return;
+    }
     if (answers.some(({ kind }) => kind === 'appended')) this.counts.commits += 1;
+    const newest = answers.at(-1);
+    this.refusal = newest !== undefined && 'reason' in newest ? newest.reason : undefined;
     this.answers.push(...answers);
     if (!this.settling) this.settleNext();
   }
@@ -227,6 +235,8 @@ function settle(waiting: WaitingAppend, answer: AppendAnswer): void {
     }
     case 'conflict':
       return waiting.reject(new RevisionConflict(stream, expected, answer.actual));
+    case 'full':
+      return waiting.reject(new StorageFull(answer.reason));
     case 'unavailable':
       return waiting.reject(new StoreUnavailable(answer.reason));
     case 'unknown':

@@ -45,7 +45,7 @@ export function openLog(path: string): OpenedLog {
   checkFolder(path);
   // Two names of one file have to meet at one lock.
   const file = existsSync(path) ? realpathSync(path) : path;
-  const lock = lockLog(file);
+  const lock = lockFile(file);
   try {
     if (existsSync(file)) checkLog(file);
     else createLog(file);
@@ -78,8 +78,11 @@ function checkFolder(path: string): void {
   if (existsSync(path) && !statSync(path).isFile()) throw new StoreRefused(`${path} is not a file`);
 }
 
-/** A lock of the operating system: it goes with the process, so that none is ever left behind. */
-function lockLog(file: string): Database.Database {
+/**
+ * Keeps every other process from a file until the lock is closed. It is a lock of the operating system: it goes with
+ * the process, so that none is ever left behind. Throws `StoreRefused`.
+ */
+export function lockFile(file: string): Database.Database {
   let lock: Database.Database | undefined;
   try {
     lock = new Database(`${file}.lock`, { timeout: BUSY_MS });

@@ -19,7 +19,7 @@ export interface AppendRequest {
 export type AppendAnswer = { readonly number: number } & (
   | { readonly kind: 'appended' | 'standing'; readonly position: number }
   | { readonly kind: 'conflict'; readonly actual: number | null }
-  | { readonly kind: 'unavailable' | 'unknown'; readonly reason: string }
+  | { readonly kind: 'unavailable' | 'full' | 'unknown'; readonly reason: string }
 );
 
 export class LogWriter {
@@ -39,7 +39,7 @@ export class LogWriter {
 
   /** Answers every request, and not before all that it says is on the disk. */
   commit(group: readonly AppendRequest[]): AppendAnswer[] {
-    const all = (kind: 'unavailable' | 'unknown', reason: string): AppendAnswer[] =>
+    const all = (kind: 'unavailable' | 'full' | 'unknown', reason: string): AppendAnswer[] =>
       group.map(({ number }) => ({ number, kind, reason }));
     if (this.fence !== undefined) return all('unavailable', this.fence);
     const headBefore = this.head;
@@ -50,17 +50,28 @@ export class LogWriter {
       answers = group.map((request) => this.append(request));
     } catch (error) {
       this.undo(headBefore);
-      return all('unavailable', this.fence ?? messageOf(error));
+      return all(kindOf(error), this.fence ?? messageOf(error));
     }
     try {
       this.sql.commit.run();
       return answers;
     } catch (error) {
       this.undo(headBefore);
-      if (codeOf(error) === 'SQLITE_FULL') return all('unavailable', this.fence ?? messageOf(error));
+      if (kindOf(error) === 'full') return all('full', this.fence ?? messageOf(error));
       // A failed fsync says nothing about what the disk will hold after a restart, so nothing may follow it.
       this.fence = `The disk failed at an earlier append (${messageOf(error)}); restart to find out what it holds`;
       return all('unknown', messageOf(error));
+    }
+  }
+
+  /** Whether the disk takes a write at the moment, tried with one that changes nothing. */
+  canWrite(): boolean {
+    if (this.fence !== undefined) return false;
+    try {
+      this.sql.touch.run();
+      return true;
+    } catch {
+      return false;
     }
   }
 
@@ -146,6 +157,10 @@ export class LogWriter {
   }
 }
 
+function kindOf(error: unknown): 'full' | 'unavailable' {
+  return codeOf(error) === 'SQLITE_FULL' ? 'full' : 'unavailable';
+}
+
 function conflict(number: number, actual: number): AppendAnswer {
   return { number, kind: 'conflict', actual: actual === NO_STREAM ? null : actual };
 }
@@ -158,6 +173,7 @@ function statements(db: Database.Database) {
     savepoint: db.prepare('SAVEPOINT append'),
     release: db.prepare('RELEASE append'),
     rollbackToSavepoint: db.prepare('ROLLBACK TO append'),
+    touch: db.prepare('UPDATE log SET openings = openings'),
     dataVersion: db.prepare('PRAGMA data_version').pluck(),
     head: db.prepare(`SELECT seq FROM sqlite_sequence WHERE name = 'events'`).pluck(),
     revision: db

@@ -10,6 +10,7 @@ import { LogWriter, type AppendAnswer, type AppendRequest } from './sqlite.log-w
 
 /** A group that waits for one fsync may grow to this, so that nobody in it waits for ever. */
 const GROUP_APPENDS_MAX = 1_000;
+const PROBE_MS = 1_000;
 const GROUP_UNITS_MAX = 64 * 1024 * 1024;
 
 export interface WorkerTask {
@@ -26,11 +27,20 @@ export type ReadAnswer = { readonly number: number } & (
 
 export type WriterRequest = AppendRequest | 'close';
 export type ReaderRequest = ReadRequest | 'close';
-export type WriterAnswer = readonly AppendAnswer[];
+/** What became of the appends of a group, or that writing is possible again. */
+export type WriterAnswer = readonly AppendAnswer[] | 'recovered';
 
 function write(port: MessagePort, path: string): void {
   const { db, lock } = openLog(path);
   const writer = new LogWriter(db);
+  let probe: NodeJS.Timeout | undefined;
+  // A server that says it cannot write is sent no commands, so that no command would find out that it can again.
+  const tryAgain = (): void => {
+    if (!writer.canWrite()) return;
+    clearInterval(probe);
+    probe = undefined;
+    port.postMessage('recovered' satisfies WriterAnswer);
+  };
   port.on('message', (first: WriterRequest) => {
     const group: AppendRequest[] = [];
     let units = 0;
@@ -41,8 +51,13 @@ function write(port: MessagePort, path: string): void {
       if (group.length >= GROUP_APPENDS_MAX || units >= GROUP_UNITS_MAX) break;
       next = receiveMessageOnPort(port)?.message as WriterRequest | undefined;
     }
-    if (group.length > 0) port.postMessage(writer.commit(group) satisfies WriterAnswer);
+    if (group.length > 0) {
+      const answers = writer.commit(group);
+      port.postMessage(answers satisfies WriterAnswer);
+      if (answers.some((answer) => 'reason' in answer)) probe ??= setInterval(tryAgain, PROBE_MS);
+    }
     if (next !== 'close') return;
+    clearInterval(probe);
     try {
       db.pragma('wal_checkpoint(TRUNCATE)');
     } finally {

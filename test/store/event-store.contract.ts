@@ -20,7 +20,17 @@ export interface Adapter {
   open(): Promise<EventStore>;
   /** Another store on the log of one that has been closed; left out where nothing outlives a store. */
   reopen?(): Promise<EventStore>;
+  /** Another store on the log of the one that was opened last, at the same time; left out where a log has one. */
+  openSecond?(): Promise<EventStore>;
+  /** A store on an empty log behind a connection that can be cut; left out where there is no connection. */
+  openOverWire?(): Promise<{ readonly store: EventStore; readonly wire: Wire }>;
   readonly deviations?: Readonly<Record<string, string>>;
+}
+
+export interface Wire {
+  /** Lets the next append through to the backend, and loses its answer together with the connection. */
+  loseNextAnswer(): void;
+  close(): Promise<void>;
 }
 
 export function eventStoreContract(adapter: Adapter): void {
@@ -44,6 +54,8 @@ export function eventStoreContract(adapter: Adapter): void {
     reading(promise, () => store);
     following(promise, () => store);
     closing(promise, () => store, adapter);
+    sharing(promise, () => store, adapter);
+    losing(promise, adapter);
 
     it('opts out of cases only that are there', () => {
       expect(Object.keys(deviations).filter((title) => !kept.has(title))).toEqual([]);
@@ -176,6 +188,21 @@ function appending(promise: Case, open: Opened): void {
     await expect(open().append('s', [event(), object], 'no-stream')).rejects.toThrow('no text');
     await open().append('s', [event()], 'no-stream');
     expect(await everything(open())).toHaveLength(1);
+  });
+
+  promise('gives U+0000 back or refuses it before anything is appended, and goes on', async () => {
+    const poisoned = [event(), event({ data: '"\0"' })];
+    const refusal = await open()
+      .append('s', poisoned, 'no-stream')
+      .then(
+        () => undefined,
+        (error: unknown) => String(error),
+      );
+    if (refusal !== undefined) expect(refusal).toContain('U+0000');
+    const log = await everything(open());
+    expect(log.map(fact)).toEqual(refusal === undefined ? poisoned : []);
+    await open().append('t', [event()], 'no-stream');
+    expect(await everything(open())).toHaveLength(log.length + 1);
   });
 
   promise('refuses more bytes than it takes in one append, with the numbers', async () => {
@@ -469,13 +496,101 @@ function closing(promise: Case, open: Opened, { open: openAnother, reopen }: Ada
   });
 }
 
-interface Following {
+function sharing(promise: Case, open: Opened, { openSecond }: Adapter): void {
+  if (openSecond === undefined) return;
+  const withSecond = (title: string, check: (one: EventStore, other: EventStore) => Promise<void>): void =>
+    promise(title, async () => {
+      const other = await openSecond();
+      try {
+        await check(open(), other);
+      } finally {
+        await other.close();
+      }
+    });
+
+  withSecond('shows two stores on one log the same order: no skip, no repeat', async (one, other) => {
+    const followers = [one, other].map((store) => follow(store, START));
+    const write = async (store: EventStore, stream: string): Promise<void> => {
+      for (let i = 0; i < 40; i += 1) {
+        await store.append(stream, [event(), event()], i === 0 ? 'no-stream' : 2 * i - 1);
+      }
+    };
+    await Promise.all(['a', 'b', 'c', 'd'].map((stream, i) => write(i % 2 === 0 ? one : other, stream)));
+    followers.push(...[one, other].map((store) => follow(store, START)));
+    const log = await everything(other);
+    expect(log).toHaveLength(320);
+    for (const follower of followers) {
+      await until(() => follower.seen.length >= log.length);
+      expect(follower.seen.map(place)).toEqual(log.map(place));
+      expect(follower.errors).toEqual([]);
+    }
+  });
+
+  withSecond('lets exactly one of two stores through, every time', async (one, other) => {
+    for (let i = 0; i < 20; i += 1) {
+      const expected = i === 0 ? 'no-stream' : i - 1;
+      const race = await Promise.allSettled(
+        [one, other].map((store) => store.append('s', [event()], expected)),
+      );
+      expect(race.map(({ status }) => status).sort()).toEqual(['fulfilled', 'rejected']);
+      const refused = race.find((outcome) => outcome.status === 'rejected');
+      expect(refused?.reason).toMatchObject({ name: 'RevisionConflict', actual: i });
+    }
+    expect(await other.readStream('s')).toHaveLength(20);
+  });
+
+  withSecond('answers a retry that comes to the other store with one effect', async (one, other) => {
+    const events = [event(), event()];
+    const first = await one.append('s', events, 'no-stream');
+    expect(await other.append('s', events, 'no-stream')).toEqual(first);
+    await expect(other.append('t', events.slice(1), 'no-stream')).rejects.toBeInstanceOf(RevisionConflict);
+    expect(await everything(other)).toHaveLength(2);
+  });
+
+  withSecond('knows at once how far the other store has come, and delivers it soon', async (one, other) => {
+    const follower = follow(other, START);
+    for (let i = 0; i < 10; i += 1) {
+      const { position } = await one.append('s', [event()], i === 0 ? 'no-stream' : i - 1);
+      expect(await other.head()).toBe(position);
+      await until(() => follower.seen.length > i);
+    }
+  });
+}
+
+function losing(promise: Case, { openOverWire }: Adapter): void {
+  if (openOverWire === undefined) return;
+  promise('appends once when the answer is lost on the way, and says so', async () => {
+    const { store, wire } = await openOverWire();
+    try {
+      const follower = follow(store, START);
+      await store.append('s', [event()], 'no-stream');
+      const events = [event(), event()];
+      wire.loseNextAnswer();
+      const appended = await store.append('s', events, 0);
+      expect(appended.revision).toBe(2);
+      expect(follower.seen.map(({ id }) => id).slice(1)).toEqual(events.map(({ id }) => id));
+      expect(await store.append('s', events, 0)).toEqual(appended);
+      wire.loseNextAnswer();
+      await refusedAt(2, store.append('s', [event()], 'no-stream'));
+      await store.append('s', [event()], 2);
+      const log = await everything(store);
+      expect(log).toHaveLength(4);
+      await until(() => follower.seen.length >= 4);
+      expect(follower.seen.map(place)).toEqual(log.map(place));
+    } finally {
+      await store.close();
+      await wire.close();
+    }
+  });
+}
+
+export interface Following {
   readonly seen: StoredEvent[];
   readonly errors: unknown[];
   readonly subscription: Subscription;
 }
 
-function follow(
+export function follow(
   store: EventStore,
   after: Position,
   onEvents: (events: readonly StoredEvent[]) => void | Promise<void> = () => undefined,
@@ -555,6 +670,6 @@ function fact({ id, type, data, meta }: StoredEvent): NewEvent {
   return { id, type, data, meta };
 }
 
-function place({ position, stream, revision, id }: StoredEvent): string {
+export function place({ position, stream, revision, id }: StoredEvent): string {
   return `${position} ${stream}@${revision} ${id}`;
 }

@@ -189,7 +189,7 @@ describe('A commit', () => {
     writer.commit([request(1, 's', -1)]);
     db.pragma(`max_page_count = ${Number(db.pragma('page_count', { simple: true })) + 4}`);
     const answers = writer.commit([request(2, 'small', -1), request(3, 'large', -1, 'x'.repeat(100_000))]);
-    expect(answers.map(({ kind }) => kind)).toEqual(['unavailable', 'unavailable']);
+    expect(answers.map(({ kind }) => kind)).toEqual(['full', 'full']);
     expect(db.prepare('SELECT count(*) FROM events').pluck().get()).toBe(1);
     db.pragma('max_page_count = 1000000');
     expect(writer.commit([request(4, 'small', -1), request(5, 's', 0)])).toEqual([

@@ -19,6 +19,12 @@ export type Operation =
   | { readonly kind: 'promote'; readonly source: Versions }
   | { readonly kind: 'rollback'; readonly toRelease?: number; readonly flowId?: string };
 
+/** What of a release decides the state after it. */
+type Made = Pick<Release, 'number' | 'restores'> & {
+  readonly kind: string;
+  readonly changes: readonly Pick<Release['changes'][number], 'flowId' | 'to'>[];
+};
+
 type Versions = ReadonlyMap<string, string | null>;
 type Refusal = 'flows-not-active' | 'no-prior-release' | 'unknown-release';
 
@@ -28,7 +34,11 @@ export type Effect = Versions | Refusal;
 const NEVER: Entry = { version: null, prior: null };
 
 export class EnvironmentModel {
-  private readonly states: State[] = [{ flows: new Map(), inEffect: 0 }];
+  private readonly states: State[];
+
+  constructor(states: readonly State[] = [{ flows: new Map(), inEffect: 0 }]) {
+    this.states = [...states];
+  }
 
   get release(): number {
     return this.states.length - 1;
@@ -80,6 +90,23 @@ export class EnvironmentModel {
     return faults;
   }
 
+  /** Another model, one release further by this operation. Its effect has to be a change. */
+  applied(operation: Operation, effect: Versions): EnvironmentModel {
+    const changes = [...effect].map(([flowId, to]) => ({ flowId, to }));
+    const before = this.release;
+    const kind = operation.kind === 'rollback' ? 'rollback' : 'activation';
+    const restores = this.restoredBy(operation);
+    const made = { kind, number: before + 1, changes, ...(restores !== undefined && { restores }) };
+    return new EnvironmentModel([...this.states, this.after(before, made)]);
+  }
+
+  /** Undefined where it is no rollback, null where each flow goes by its own history. */
+  private restoredBy(operation: Operation): number | null | undefined {
+    if (operation.kind !== 'rollback') return undefined;
+    if (operation.flowId !== undefined) return null;
+    return operation.toRelease ?? this.state(this.release).inEffect - 1;
+  }
+
   private wanted(release: number, operation: Operation): Versions | Refusal {
     const { flows, inEffect } = this.state(release);
     switch (operation.kind) {
@@ -104,7 +131,7 @@ export class EnvironmentModel {
     }
   }
 
-  private after(before: number, release: Release): State {
+  private after(before: number, release: Made): State {
     const { flows } = this.state(before);
     const next = new Map(flows);
     const restored = release.kind === 'rollback' ? release.restores : undefined;

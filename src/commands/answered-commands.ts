@@ -1,0 +1,61 @@
+// The answers of commands that came with an idempotency key, each on a stream of its own in the log: so the first
+// answer is given again after a crash and by other servers too.
+import { hash } from 'node:crypto';
+import type { CommandAnswered } from '../domain/command.events.js';
+import { streamOf } from '../domain/events.js';
+import { Recorded } from '../domain/recorded.js';
+import type { LogFollower } from '../read/log-follower.js';
+import type { EventStore } from '../store/event-store.js';
+import { keyReused, withoutKey, type Caller, type CommandLog, type Loaded } from './command-log.js';
+
+/** Longer ones are not written down a second time where the effect says the same. */
+const BODY_CHARACTERS_MAX = 16_384;
+
+export type FirstAnswer = Pick<CommandAnswered, 'status' | 'body'>;
+
+export class AnsweredCommands {
+  constructor(
+    private readonly store: EventStore,
+    private readonly follower: LogFollower,
+    private readonly log: CommandLog,
+  ) {}
+
+  /** Null when this command was never answered. Throws `idempotency-key-reused`. */
+  async find(caller: Caller): Promise<FirstAnswer | null> {
+    const { state } = await this.load(caller);
+    const requestHash = state?.requestHash ?? this.effectOf(caller)?.requestHash;
+    if (requestHash !== undefined && requestHash !== caller.idempotency?.requestHash) throw keyReused();
+    return state;
+  }
+
+  /** Answers what has been recorded: the answer given here, unless another server was quicker. */
+  async record(caller: Caller, { status, body }: FirstAnswer): Promise<FirstAnswer> {
+    const isLong = body !== null && body.length > BODY_CHARACTERS_MAX;
+    const kept = isLong && this.effectOf(caller) !== undefined ? null : body;
+    const requestHash = caller.idempotency?.requestHash ?? '';
+    const { events } = await this.log.run<CommandAnswered | null, CommandAnswered>({
+      stream: streamOfCommand(caller),
+      load: () => this.load(caller),
+      decide: (answered) =>
+        answered === null ? [{ type: 'CommandAnswered', requestHash, status, body: kept }] : [],
+      caller: withoutKey(caller),
+    });
+    if (events.length > 0) return { status, body };
+    return (await this.find(caller)) ?? { status, body };
+  }
+
+  private async load(caller: Caller): Promise<Loaded<CommandAnswered | null>> {
+    const [stored] = await this.store.readStream(streamOfCommand(caller), { limit: 1 });
+    if (stored === undefined) return { state: null, revision: -1 };
+    return { state: new Recorded(stored).event as CommandAnswered, revision: stored.revision };
+  }
+
+  private effectOf({ workspaceId, actor, idempotency }: Caller) {
+    return this.follower.effectOf({ workspaceId, actorId: actor.id }, idempotency?.key ?? '');
+  }
+}
+
+function streamOfCommand({ workspaceId, actor, idempotency }: Caller): string {
+  const key = hash('sha256', `${actor.id} ${idempotency?.key ?? ''}`, 'hex');
+  return streamOf('command', `${workspaceId}.${key}`);
+}

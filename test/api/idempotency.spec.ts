@@ -1,0 +1,196 @@
+// Commands with an `Idempotency-Key`, against the real server: sent again, they have one effect and the first answer,
+// also after the server was killed and its views were lost.
+import { rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { good, Http, refused, type Answer } from '../support/http.js';
+import { ADMIN_KEY, serversOfSuite, type ServerProcess } from '../support/server-process.js';
+
+const suite = serversOfSuite();
+let folder: string;
+let server: ServerProcess;
+let http: Http;
+let keys = 0;
+
+beforeAll(async () => {
+  folder = suite.newFolder();
+  await start();
+  for (const name of ['development', 'staging']) await good(http.post('/environments', { name }));
+  await good(http.post('/flows', { name: 'Greeting', content: { text: 'Hello' } }));
+});
+
+async function start(): Promise<void> {
+  server = await suite.start(folder);
+  http = new Http(server.url, ADMIN_KEY);
+}
+
+interface Sent {
+  readonly method: string;
+  readonly path: string;
+  readonly body?: unknown;
+}
+
+const newKey = (): string => `key-${(keys += 1)}`;
+const head = async (): Promise<bigint> => {
+  const ready = await http.send<{ position: string }>('GET', '/health/ready');
+  return BigInt(ready.body.position);
+};
+const send = ({ method, path, body }: Sent, key: string): Promise<Answer> =>
+  http.send(method, `/api/v1${path}`, {
+    headers: { 'idempotency-key': key },
+    ...(body === undefined ? {} : { body }),
+  });
+const shown = ({ status, text }: Answer) => ({ status, text });
+const replayed = (answer: Answer) => answer.headers.get('idempotency-replayed');
+
+describe('A command that is sent again with its key', () => {
+  const commands: Sent[] = [
+    { method: 'POST', path: '/environments', body: { name: 'production', default: true } },
+    { method: 'PATCH', path: '/environments/production', body: { name: 'Live', description: 'Real' } },
+    { method: 'PUT', path: '/environments/default', body: { environment: 'staging' } },
+    { method: 'PUT', path: '/environments/default', body: { environment: null } },
+    { method: 'PATCH', path: '/projects/default', body: { name: 'Shop', withoutEnvironment: 'latest' } },
+    { method: 'POST', path: '/flows', body: { name: 'Farewell', content: { text: 'Bye' } } },
+    { method: 'PATCH', path: '/flows/farewell', body: { name: 'Good bye' } },
+    { method: 'POST', path: '/flows/greeting/versions', body: { content: { text: 'Hi' } } },
+    { method: 'PATCH', path: '/flows/greeting/versions/2', body: { content: { text: 'Hi!' } } },
+    { method: 'PATCH', path: '/flows/greeting/versions/2', body: { content: { text: 'Hi!' } } },
+    { method: 'POST', path: '/flows/greeting/versions/2/fork', body: { comment: 'Once more' } },
+    {
+      method: 'POST',
+      path: '/flows/greeting/versions/1/environments',
+      body: { environment: 'development' },
+    },
+    {
+      method: 'POST',
+      path: '/environments/promote',
+      body: { sourceEnvironment: 'development', targetEnvironment: 'staging' },
+    },
+    {
+      method: 'POST',
+      path: '/environments/promote',
+      body: { sourceEnvironment: 'development', targetEnvironment: 'staging' },
+    },
+    { method: 'POST', path: '/environments/staging/rollback', body: { toRelease: 0 } },
+    { method: 'DELETE', path: '/flows/greeting/environments/development', body: {} },
+    { method: 'POST', path: '/flows/farewell/archive', body: {} },
+    { method: 'POST', path: '/environments/live/archive', body: {} },
+    { method: 'POST', path: '/environments/live/restore', body: {} },
+  ];
+
+  it('has one effect and the first answer, on every route', async () => {
+    const first: (Sent & { readonly key: string; readonly answer: Answer })[] = [];
+    for (const command of commands) {
+      const key = newKey();
+      const answer = await send(command, key);
+      expect({ ...command, ...shown(answer) }).toMatchObject({ status: expect.closeTo(200, -1) });
+      expect(replayed(answer)).toBeNull();
+      first.push({ ...command, key, answer });
+    }
+    const position = await head();
+    for (const { key, answer, ...command } of first) {
+      const again = await send(command, key);
+      expect(shown(again)).toEqual(shown(answer));
+      expect(replayed(again)).toBe('true');
+    }
+    expect(await head()).toBe(position);
+
+    await server.kill('SIGKILL');
+    for (const suffix of ['', '-wal', '-shm']) rmSync(join(folder, `views.db${suffix}`), { force: true });
+    await start();
+    for (const { key, answer, ...command } of first) {
+      expect(shown(await send(command, key))).toEqual(shown(answer));
+    }
+    expect(await head()).toBe(position);
+  });
+
+  it('is answered alike when it is sent twenty times at once', async () => {
+    const command = { method: 'POST', path: '/flows/greeting/versions', body: { content: { at: 'once' } } };
+    const key = newKey();
+    const answers = await Promise.all(Array.from({ length: 20 }, () => send(command, key)));
+    expect(new Set(answers.map(({ text }) => text)).size).toBe(1);
+    expect(answers.map(({ status }) => status)).toEqual(Array(20).fill(201));
+    expect(answers.filter((answer) => replayed(answer) === null)).toHaveLength(1);
+  });
+
+  it('is told again that nothing had changed, although something would change by now', async () => {
+    const activate = (version: number): Sent => {
+      const path = `/flows/greeting/versions/${version}/environments`;
+      return { method: 'POST', path, body: { environment: 'development' } };
+    };
+    await send(activate(1), newKey());
+    const key = newKey();
+    const first = await send(activate(1), key);
+    expect(first.body).toMatchObject({ changed: false });
+    await send(activate(2), newKey());
+    expect(shown(await send(activate(1), key))).toEqual(shown(first));
+  });
+
+  it('has its first answer although what it made was renamed since', async () => {
+    const key = newKey();
+    const command = { method: 'POST', path: '/environments', body: { name: 'Lab' } };
+    const first = await send(command, key);
+    await good(http.patch('/environments/lab', { name: 'Bench', slug: 'bench' }));
+    expect(shown(await send(command, key))).toEqual(shown(first));
+  });
+
+  it('may be a long one: then its answer is worded again from the log', async () => {
+    const key = newKey();
+    const body = { content: { text: 'x'.repeat(100_000) } };
+    const command = { method: 'POST', path: '/flows/greeting/versions', body };
+    const first = await send(command, key);
+    const position = await head();
+    expect(shown(await send(command, key))).toEqual(shown(first));
+    expect(await head()).toBe(position);
+  });
+});
+
+describe('An idempotency key', () => {
+  it('belongs to one command: with another body, path or pin it is refused, and nothing happens', async () => {
+    const key = newKey();
+    const command = { method: 'POST', path: '/flows/greeting/versions', body: { content: { n: 1 } } };
+    await good(send(command, key));
+    const position = await head();
+    const others: Sent[] = [
+      { ...command, body: { content: { n: 2 } } },
+      { ...command, path: '/projects/default/flows/greeting/versions' },
+      { method: 'PUT', path: '/environments/default', body: { environment: 'staging' } },
+    ];
+    for (const other of others) await refused(send(other, key), 422, 'idempotency-key-reused');
+    const headers = { 'idempotency-key': key, 'if-match': '"1"' };
+    await refused(
+      http.send('POST', `/api/v1${command.path}`, { body: command.body, headers }),
+      422,
+      'idempotency-key-reused',
+    );
+    expect(await head()).toBe(position);
+  });
+
+  it('is the same for the same body in another order, and in quotes or without', async () => {
+    const path = '/flows/greeting/versions';
+    const first = await send({ method: 'POST', path, body: { content: { a: 1, b: 2 } } }, 'in-quotes');
+    const again = await send({ method: 'POST', path, body: { content: { b: 2, a: 1 } } }, '"in-quotes"');
+    expect(shown(again)).toEqual(shown(first));
+    expect(replayed(again)).toBe('true');
+  });
+
+  it('is not used up by a refusal, which had no effect', async () => {
+    const key = newKey();
+    const command = { method: 'POST', path: '/environments', body: { name: 'Later' } };
+    await good(http.post('/environments', { name: 'Taken', slug: 'later' }));
+    await refused(send(command, key), 409, 'environment-exists');
+    await good(http.patch('/environments/later', { name: 'Elsewhere', slug: 'elsewhere' }));
+    await good(http.post('/environments', { name: 'Third', slug: 'third' }));
+    const answer = await send({ ...command, body: { name: 'Later', slug: 'later-on' } }, key);
+    expect(answer.status).toBe(201);
+  });
+
+  it.each(['', ' ', 'a b', 'x'.repeat(256), '"', '"a', 'a"b'])('may not be %j', async (key) => {
+    const command = { method: 'POST', path: '/environments', body: { name: 'Never made' } };
+    await refused(send(command, key), 400, 'invalid-header');
+  });
+
+  it('on a read is left alone', async () => {
+    const answer = await http.get('/environments', { 'idempotency-key': 'a b' });
+    expect(answer.status).toBe(200);
+  });
+});
