@@ -21,9 +21,9 @@ const SUBSCRIBED_AHEAD_MAX = 256;
 
 /** What the client keeps to itself, as version 6.2.1 has it. */
 interface Internals {
-  handleError(grpcClient: unknown, error: Error): Promise<void>;
-  createChannel(): Promise<{ close(): void }>;
-  getChannel(): Promise<{ close(): void }>;
+  handleError: (grpcClient: unknown, error: Error) => Promise<void>;
+  createChannel: () => Promise<{ close(): void }>;
+  readonly getChannel: () => Promise<{ close(): void }>;
 }
 
 export class KurrentClient {

@@ -152,7 +152,7 @@ function collect<T extends StoredEvent | Seen>(
       clearTimeout(timer);
       void stream.cancel().catch(() => undefined);
     };
-    const fail = (error: unknown): void => {
+    const fail = (error: Error): void => {
       cancel();
       reject(error);
     };
@@ -165,7 +165,7 @@ function collect<T extends StoredEvent | Seen>(
         kept.push(seen);
         units += unitsOf('at' in seen ? seen.ours : seen);
       } catch (error) {
-        return fail(error);
+        return fail(error instanceof Error ? error : new Error(String(error)));
       }
       if (units <= PAGE_UNITS_MAX) return;
       cancel();
@@ -175,7 +175,7 @@ function collect<T extends StoredEvent | Seen>(
       clearTimeout(timer);
       resolve(kept);
     });
-    stream.on('error', (error: unknown) => {
+    stream.on('error', (error: Error) => {
       clearTimeout(timer);
       reject(error);
     });

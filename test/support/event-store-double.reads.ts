@@ -84,7 +84,7 @@ export class DoubleReads {
     const last = records.at(-1)?.revision ?? 0n;
     const from = of?.hasRevision() === true ? BigInt(of.getRevision()) : undefined;
     const count = Number(options.getCount());
-    if (options.getReadDirection() === 0) {
+    if (isForwards(options)) {
       const seen = records.filter(({ revision }) => revision >= (from ?? 0n)).slice(0, count);
       return this.answer(call, seen);
     }
@@ -97,7 +97,7 @@ export class DoubleReads {
   private readAll(call: Reading, options: streams.ReadReq.Options): void {
     const { records } = this.log;
     const all = options.getAll();
-    const forwards = options.getReadDirection() === 0;
+    const forwards = isForwards(options);
     const count = Number(options.getCount());
     const given = all?.getPosition();
     const at = given === undefined ? undefined : BigInt(given.getCommitPosition());
@@ -163,4 +163,8 @@ export class DoubleReads {
     };
     for (const event of ['cancelled', 'close', 'error', 'finish']) call.on(event, end);
   }
+}
+
+function isForwards(options: streams.ReadReq.Options): boolean {
+  return Number(options.getReadDirection()) === 0;
 }
