@@ -17,7 +17,7 @@ export class Bench {
   private copies = 0;
 
   private constructor(
-    private readonly folder: string,
+    readonly folder: string,
     /** Small numbers, to see that a row runs; its figures say little. */
     readonly quick: boolean,
     /** Where servers leave a CPU profile when they stop. */
@@ -52,12 +52,11 @@ export class Bench {
     for (; this.copies > 0; this.copies -= 1) await this.remove(`copy-${this.copies}`);
   }
 
-  server(folder: string, placing: Placing = {}): Promise<Server> {
-    if (this.profiles === undefined) return startServer(folder, placing);
-    return startServer(folder, {
-      ...placing,
-      nodeArguments: ['--cpu-prof', `--cpu-prof-dir=${this.profiles}`],
-    });
+  /** `store` is the address of its log, where that is not in the folder. */
+  server(folder: string, placing: Placing = {}, store?: string): Promise<Server> {
+    if (this.profiles === undefined) return startServer(folder, placing, store);
+    const nodeArguments = ['--cpu-prof', `--cpu-prof-dir=${this.profiles}`];
+    return startServer(folder, { ...placing, nodeArguments }, store);
   }
 
   async close(): Promise<void> {

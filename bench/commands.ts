@@ -76,7 +76,7 @@ export async function measureCommands(bench: Bench): Promise<Figure[]> {
 }
 
 /** Versions 1 and 2 of the lane's own flow by turns, so that every command makes a release. */
-function activations(lane: number): Ask[] {
+export function activations(lane: number): Ask[] {
   const body = JSON.stringify({ environment: laneOf(lane) });
   return [1, 2].map((version) => ({
     ...{ method: 'POST', path: `/api/v1/flows/${slugOf(lane)}/versions/${version}/environments`, body },

@@ -13,6 +13,7 @@ import { canPin } from './processes.js';
 import { measurePromote } from './promote.js';
 import { measureRebuild } from './rebuild.js';
 import { measureResolve } from './resolve.js';
+import { measureStores } from './stores.js';
 import { table, type Figure } from './table.js';
 
 const ROWS: Readonly<Record<string, Row>> = {
@@ -22,6 +23,7 @@ const ROWS: Readonly<Record<string, Row>> = {
   diff: measureDiff,
   rebuild: measureRebuild,
   'cold-start': measureColdStart,
+  stores: measureStores,
 };
 const RESULTS = fileURLToPath(new URL('../../bench/results/', import.meta.url));
 const USAGE = `Usage: npm run bench -- [ROW ...] [--quick] [--profile]

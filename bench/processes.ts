@@ -25,12 +25,13 @@ const running = new Set<ChildProcess>();
 /** A core can be had to oneself where there is `taskset`; elsewhere every process uses all of them. */
 export const canPin = spawnSync('taskset', ['-c', '0', 'true']).status === 0;
 
-export async function startServer(folder: string, placing: Placing = {}): Promise<Server> {
+export async function startServer(folder: string, placing: Placing = {}, store = 'sqlite:'): Promise<Server> {
   const started = performance.now();
   const child = launch('../src/main.js', ['--enable-source-maps'], placing, {
     PORT: '0',
     HOST: '127.0.0.1',
     SWITCHYARD_DATA: folder,
+    SWITCHYARD_EVENT_STORE: store,
     SWITCHYARD_LOG_LEVEL: 'error',
   });
   const line = await bounded(

@@ -91,10 +91,11 @@ export class PostgresLogReader {
   }
 
   async close(): Promise<void> {
-    const cut = setTimeout(() => {
-      for (const socket of this.sockets) socket.destroy();
-    }, GOODBYE_MS_MAX);
     await this.pool.end();
+    // The pool has said goodbye on each connection, and does not look whether anybody heard it.
+    const sockets = [...this.sockets];
+    const cut = setTimeout(() => sockets.forEach((socket) => socket.destroy()), GOODBYE_MS_MAX);
+    await Promise.all(sockets.map((socket) => new Promise((resolve) => socket.once('close', resolve))));
     clearTimeout(cut);
   }
 

@@ -221,6 +221,14 @@ if (missing === '') {
       await until(() => follower.seen.length > 0);
     });
 
+    it('look at once when they are asked how far the log goes', async () => {
+      const [one, other] = [await open(), await open(url, { listen: false, pollMs: 60_000 })];
+      const follower = follow(other, START);
+      await one.append('s', [event()], 'no-stream');
+      expect(await other.head()).toBe(1n);
+      await until(() => follower.seen.length > 0);
+    });
+
     it('deliver their own appends before they answer, after those of others, with what is attached', async () => {
       const [one, other] = [await open(), await open()];
       const follower = follow(one, START);
@@ -236,6 +244,15 @@ if (missing === '') {
       expect(follower.seen.map(({ position }) => position)).toEqual(
         follower.seen.map((_, i) => BigInt(i + 1)),
       );
+    });
+
+    it('deliver what stands in the log, where a retry that comes to another of them says it differently', async () => {
+      const [one, other] = [await open(), await open(url, { pollMs: 60_000, listen: false })];
+      const follower = follow(other, START);
+      const first = event({ data: '"first"' });
+      await one.append('s', [first], 'no-stream');
+      await other.append('s', [{ ...first, data: '"again"' }], 'no-stream');
+      expect(follower.seen.map(({ data }) => data)).toEqual(['"first"']);
     });
 
     it('let the process end by itself once they are closed', async () => {

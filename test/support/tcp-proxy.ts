@@ -8,6 +8,8 @@ export type Fault = 'none' | 'lose-answer' | 'cut-after-request' | 'silence';
 export class TcpProxy {
   /** What happens to a connection on which `victim` goes by, or in silence to all of them. */
   fault: Fault = 'none';
+  /** What the client is told in place of an answer that is lost. */
+  lastWords: Buffer = Buffer.alloc(0);
   /** How often a connection was cut. */
   cuts = 0;
   private readonly sockets = new Set<Socket>();
@@ -41,7 +43,8 @@ export class TcpProxy {
     let losing = false;
     const cut = (): void => {
       this.cuts += 1;
-      client.destroy();
+      client.write(this.lastWords);
+      client.destroySoon();
       // What was sent has to arrive, so that side is closed in good order.
       backend.end();
     };
