@@ -63,6 +63,7 @@ export function keyReused(): Refused {
 }
 
 const ATTEMPTS_MAX = 10;
+const EFFECT_PAGE_EVENTS = 20;
 const VIEWS_MS_MAX = 10_000;
 
 export class CommandLog {
@@ -102,29 +103,38 @@ export class CommandLog {
     if (idempotency === undefined) return undefined;
     const effect = this.follower.effectOf({ workspaceId, actorId: actor.id }, idempotency.key);
     if (effect === undefined) return undefined;
-    if (effect.requestHash !== idempotency.requestHash) throw keyReused();
-    return effect.stream === stream ? effect : undefined;
+    // A slug may have come to name another thing since; the key still stands for what was done to the first.
+    if (effect.requestHash !== idempotency.requestHash || effect.stream !== stream) throw keyReused();
+    return effect;
   }
 
   /** The outcome as it was the first time, from the log. */
   private async again<State, Event extends DomainEvent>(
     task: Task<State, Event>,
-    { firstRevision, lastRevision }: KeyedEffect,
+    { stream, revision }: KeyedEffect,
   ): Promise<Outcome<Event>> {
-    const events: Event[] = [];
-    let last: Recorded | undefined;
-    while (firstRevision + events.length <= lastRevision) {
-      const from = firstRevision + events.length;
-      const page = await this.store.readStream(task.stream, { from, limit: lastRevision - from + 1 });
-      assert(page.length > 0, 'an effect that the views know is in the log');
-      for (const stored of page) {
-        last = new Recorded(stored);
-        events.push(last.event as Event);
-      }
-    }
-    assert(last !== undefined, 'an effect has at least one event');
+    const effect = await this.appendedAt(stream, revision);
+    const last = effect.at(-1);
+    assert(last !== undefined, 'an effect that the views know is in the log');
+    const events = effect.map(({ event }) => event as Event);
     task.onDecided?.(events, last.meta);
     return { events, meta: last.meta, position: last.position };
+  }
+
+  /** All events of one append. They were written with the same metadata, to the byte, as no others are. */
+  private async appendedAt(stream: string, revision: number): Promise<Recorded[]> {
+    const found: Recorded[] = [];
+    let meta: string | undefined;
+    for (;;) {
+      const from = revision + found.length;
+      const page = await this.store.readStream(stream, { from, limit: EFFECT_PAGE_EVENTS });
+      for (const stored of page) {
+        meta ??= stored.meta;
+        if (stored.meta !== meta) return found;
+        found.push(new Recorded(stored));
+      }
+      if (page.length === 0) return found;
+    }
   }
 
   private async here(): Promise<Position> {

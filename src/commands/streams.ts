@@ -10,10 +10,11 @@ import type { ProjectState } from '../domain/project.js';
 import { Recorded } from '../domain/recorded.js';
 import type { SlugReserved } from '../domain/slug.events.js';
 import type { LogFollower } from '../read/log-follower.js';
-import type { EventStore } from '../store/event-store.js';
+import { START, type EventStore, type Position } from '../store/event-store.js';
 import type { Loaded } from './command-log.js';
 
 const FLOWS_KEPT_MAX = 10_000;
+const VIEWS_MS_MAX = 10_000;
 const FLOW_STREAMS = streamOf('flow', '');
 
 export class Streams {
@@ -26,7 +27,7 @@ export class Streams {
     follower.onEvent((recorded) => {
       if (!recorded.stream.startsWith(FLOW_STREAMS)) return;
       const known = this.flows.peek(idInStream(recorded.stream));
-      if (known !== undefined) takeNext(known, recorded.revision, () => recorded);
+      if (known !== undefined) takeNext(known, recorded, () => recorded);
     });
   }
 
@@ -49,17 +50,22 @@ export class Streams {
     return { state, revision: stored?.revision ?? -1 };
   }
 
-  /** Read when first asked for; from then on the follower keeps it up to date. */
+  /**
+   * Read when first asked for; from then on the follower keeps it up to date. The views are never behind what this
+   * answers: whoever finds no earlier effect of a command in them may decide it on this state.
+   */
   async flow(id: string): Promise<Loaded<FlowState>> {
     const kept = this.flows.get(id);
     if (kept?.whole === true) return kept;
-    const known = kept ?? { state: flow.initial(), revision: -1, whole: false };
+    const known = kept ?? { state: flow.initial(), revision: -1, position: START, whole: false };
     this.flows.set(id, known);
     for (;;) {
       const page = await this.store.readStream(streamOf('flow', id), { from: known.revision + 1 });
       if (page.length === 0) break;
-      for (const stored of page) takeNext(known, stored.revision, () => new Recorded(stored));
+      for (const stored of page) takeNext(known, stored, () => new Recorded(stored));
     }
+    const { progress } = this.follower.live;
+    while (progress.position < known.position) await progress.reached(known.position, VIEWS_MS_MAX);
     known.whole = true;
     return known;
   }
@@ -68,12 +74,16 @@ export class Streams {
 interface KnownFlow {
   readonly state: FlowState;
   revision: number;
+  position: Position;
   /** False while its stream is being read: the follower may be ahead of the reading, but never skips. */
   whole: boolean;
 }
 
-function takeNext(known: KnownFlow, revision: number, recorded: () => Recorded): void {
+type Place = Pick<Recorded, 'revision' | 'position'>;
+
+function takeNext(known: KnownFlow, { revision, position }: Place, recorded: () => Recorded): void {
   if (revision !== known.revision + 1) return;
   flow.evolve(known.state, recorded().event as FlowEvent);
   known.revision = revision;
+  known.position = position;
 }

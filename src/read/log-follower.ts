@@ -95,10 +95,10 @@ export class LogFollower {
 
   /** What came of a command with this key, as far as memory holds the log. */
   effectOf(owner: KeyOwner, key: string): KeyedEffect | undefined {
-    this.recentKeys.forget(this.views.progress.position);
     const halt = this.views.halts.find(({ view }) => view === idempotencyKeys.name);
     if (halt !== undefined) throw new ViewHalted(halt);
-    return this.recentKeys.find(owner, key) ?? keyedEffect(this.views.rows, owner, key);
+    // The rows first: where they hold the beginning of an effect, memory may hold no more than its end.
+    return keyedEffect(this.views.rows, owner, key) ?? this.recentKeys.find(owner, key);
   }
 
   /** Calls `listener` for every event from now on, once the views in memory have taken it. */
@@ -217,7 +217,7 @@ export class LogFollower {
       return undefined;
     }
     this.live.take(recorded);
-    this.recentKeys.take(recorded);
+    this.recentKeys.take(recorded, this.views.progress.position);
     for (const listener of this.listeners) listener(recorded);
     return recorded;
   }

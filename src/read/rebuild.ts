@@ -39,7 +39,11 @@ export class Rebuild {
     try {
       await this.until(() => next.progress.position >= this.old.progress.position);
       if (this.old.halts.length === 0) equal = await next.equals(this.old);
-      await this.until(() => next.sentPosition === this.old.sentPosition);
+      // What memory has forgotten because the old rows hold it, the new ones have to hold too.
+      await this.until(
+        () =>
+          next.sentPosition === this.old.sentPosition && next.progress.position >= this.old.progress.position,
+      );
       const closed = subscription.close();
       changeOver(next);
       await closed;

@@ -86,7 +86,7 @@ export class KurrentEventStore implements EventStore {
   ) {
     const onTrouble = (trouble: string | undefined): void => void (this.trouble = trouble);
     this.appender = new KurrentAppender(client, streams, options, onTrouble);
-    this.tail = new LiveTail(head, (after) => reader.readAll(after, pageLimit()));
+    this.tail = new LiveTail(head, (after) => this.pageFor(after));
     this.feed = new KurrentFeed(
       head,
       {
@@ -224,6 +224,19 @@ export class KurrentEventStore implements EventStore {
       });
     if (event?.revision !== revision) throw new OutcomeUnknown(unknown);
     return event.position;
+  }
+
+  /** For a subscriber that lags, who must not hear of an outage: it waits for the end of it instead. */
+  private async pageFor(after: Position): Promise<readonly StoredEvent[]> {
+    for (;;) {
+      try {
+        return await this.reader.readAll(after, pageLimit());
+      } catch (error) {
+        this.refuseOnceClosed();
+        if (!(error instanceof StoreUnavailable)) throw error;
+      }
+      await pause(250);
+    }
   }
 
   private publish(events: readonly StoredEvent[]): void {

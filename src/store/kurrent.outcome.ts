@@ -21,8 +21,13 @@ const INVALID_ARGUMENT = 3;
 const PERMISSION_DENIED = 7;
 const UNAUTHENTICATED = 16;
 /** In these words, and only in these, the call has not left this process. */
-const UNSENT =
-  /No connection established|Name resolution failed|Channel (has been shut down|closed before call started)|^Failed to discover/;
+const UNSENT = [
+  'No connection established',
+  'Name resolution failed',
+  'Channel has been shut down',
+  'Channel closed before call started',
+  'Failed to discover',
+];
 
 export function failureOf(error: unknown): Failure {
   const reason = firstLine(error instanceof Error ? error.message : String(error));
@@ -51,7 +56,7 @@ export function failureOf(error: unknown): Failure {
     return { kind: 'refused', reason };
   }
   if (code === PERMISSION_DENIED || code === UNAUTHENTICATED) return { kind: 'denied', reason };
-  return { kind: UNSENT.test(reason) ? 'unsent' : 'unknown', reason };
+  return { kind: UNSENT.some((words) => reason.includes(words)) ? 'unsent' : 'unknown', reason };
 }
 
 function revisionOf(version: unknown): number | null {

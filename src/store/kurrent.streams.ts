@@ -2,19 +2,9 @@
 // applications, and always holds its own, whose names begin with a dollar sign.
 
 import { streamNameFilter, type Filter } from '@eventstore/db-client';
-import type { StreamKind } from '../domain/events.js';
+import { STREAM_KINDS } from '../domain/events.js';
 
-/** A record, so that a new kind of stream that is missing here does not compile. */
-const KINDS: Readonly<Record<StreamKind | 'command', true>> = {
-  access: true,
-  project: true,
-  slug: true,
-  flow: true,
-  environment: true,
-  command: true,
-};
-
-export const OUR_PREFIXES: readonly string[] = Object.keys(KINDS).map((kind) => `${kind}-`);
+export const OUR_PREFIXES: readonly string[] = STREAM_KINDS.map((kind) => `${kind}-`);
 
 export class KurrentStreams {
   private readonly starts: readonly string[];

@@ -9,11 +9,11 @@ import type { Environment, Page } from '../../scripts/client.js';
 import { FaultyDisk, missingDisk } from '../support/faulty-disk.js';
 import { good, Http, refused } from '../support/http.js';
 import { ADMIN_KEY, ServerProcess, serversOfSuite } from '../support/server-process.js';
+import { unless } from '../support/spec.js';
 
 const suite = serversOfSuite();
 const disks: FaultyDisk[] = [];
-const onDisk = missingDisk === '' ? it : it.skip;
-const why = missingDisk === '' ? '' : ` (${missingDisk})`;
+const onDisk = unless(missingDisk);
 const CLOCK = pathToFileURL(fileURLToPath(new URL('../support/another-clock.js', import.meta.url))).href;
 const KEYED = { 'idempotency-key': 'once' };
 
@@ -47,7 +47,7 @@ async function until(condition: () => Promise<boolean>): Promise<void> {
   }
 }
 
-describe(`A failing disk${why}`, () => {
+describe('A failing disk', () => {
   onDisk(
     'leaves an append unknown whose fsync failed; nothing is written any more, and reads go on',
     async () => {

@@ -6,6 +6,7 @@ import { CLIENTS, COMMANDS_EACH, everythingOn, Histories } from '../support/envi
 import { missing, PostgresServer } from '../support/postgres-server.js';
 import { seed } from '../support/random.js';
 import { ADMIN_KEY, ServerProcess, serversOfSuite } from '../support/server-process.js';
+import { unless } from '../support/spec.js';
 import { disturbedBy, TwoServers } from '../support/two-servers.js';
 
 const HISTORIES = Number(process.env['TEST_HISTORIES'] ?? 26);
@@ -13,8 +14,7 @@ const AT_ONCE = 2;
 const KILL_EVERY_MS = 2_000;
 const STARTS = 6;
 
-const rule = missing === '' ? it : it.skip;
-const why = missing === '' ? '' : ` (${missing})`;
+const rule = unless(missing);
 const suite = serversOfSuite();
 let postgres: PostgresServer;
 let two: TwoServers;
@@ -30,7 +30,7 @@ afterAll(async () => {
   await postgres.remove();
 });
 
-describe(`Two servers on one PostgreSQL${why}`, () => {
+describe('Two servers on one PostgreSQL', () => {
   rule('show on one what the other has answered', async () => {
     const [a, b] = [two.http(0), two.http(1)];
     for (let turn = 0; turn < 25; turn += 1) {

@@ -5,6 +5,7 @@ import { EventStoreDouble } from '../support/event-store-double.js';
 import { everythingOn, Histories } from '../support/environment-histories.js';
 import { missing, PostgresServer } from '../support/postgres-server.js';
 import { seed } from '../support/random.js';
+import { unless } from '../support/spec.js';
 import { disturbedBy, TwoServers } from '../support/two-servers.js';
 
 const HISTORIES = Number(process.env['TEST_OUTAGE_HISTORIES'] ?? 6);
@@ -29,8 +30,7 @@ const stores: readonly [string, string, () => Promise<Store>][] = [
 ];
 
 describe.each(stores)('Two servers on %s', (_, without, open) => {
-  const rule = without === '' ? it : it.skip;
-  const why = without === '' ? '' : ` (${without})`;
+  const rule = unless(without);
   let store: Store;
   let two: TwoServers;
 
@@ -46,7 +46,7 @@ describe.each(stores)('Two servers on %s', (_, without, open) => {
   });
 
   rule(
-    `lose and repeat nothing while it is cut off, stopped and started (seed ${seed})${why}`,
+    `lose and repeat nothing while it is cut off, stopped and started (seed ${seed})`,
     async () => {
       const histories = await Histories.over(two);
       let turn = 0;
@@ -62,7 +62,7 @@ describe.each(stores)('Two servers on %s', (_, without, open) => {
     180_000,
   );
 
-  rule(`go on answering reads while it is away, say that they are not ready, and mend${why}`, async () => {
+  rule('go on answering reads while it is away, say that they are not ready, and mend', async () => {
     const http = two.http(0);
     const before = await http.get('/environments');
     await store.stop();

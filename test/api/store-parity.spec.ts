@@ -10,6 +10,7 @@ import { Http } from '../support/http.js';
 import { missing, PostgresServer } from '../support/postgres-server.js';
 import { seed } from '../support/random.js';
 import { ADMIN_KEY, ServerProcess, serversOfSuite } from '../support/server-process.js';
+import { unless } from '../support/spec.js';
 
 const COMMANDS = Number(process.env['TEST_CORPUS'] ?? 1_200);
 const commands = corpus(seed, COMMANDS);
@@ -62,10 +63,8 @@ describe(`A corpus of ${COMMANDS} commands (seed ${seed})`, () => {
     expect(there.events).toEqual(onSqlite.events);
   }, 300_000);
 
-  const onPostgres = missing === '' ? it : it.skip;
-  const why = missing === '' ? '' : ` (${missing})`;
-  onPostgres(
-    `has on PostgreSQL the answers and the bytes that it has on SQLite${why}`,
+  unless(missing)(
+    'has on PostgreSQL the answers and the bytes that it has on SQLite',
     async () => {
       const postgres = await PostgresServer.start();
       const url = await postgres.newDatabase();

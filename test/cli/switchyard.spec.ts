@@ -12,13 +12,12 @@ import { EventStoreDouble } from '../support/event-store-double.js';
 import { everythingOn } from '../support/environment-histories.js';
 import { missing, PostgresServer } from '../support/postgres-server.js';
 import { ADMIN_KEY, ServerProcess, serversOfSuite } from '../support/server-process.js';
+import { unless } from '../support/spec.js';
 
 const MAIN = fileURLToPath(new URL('../../cli/main.js', import.meta.url));
 const BACKUPS = 20;
 const FLOWS = 60;
 const suite = serversOfSuite();
-const onPostgres = missing === '' ? it : it.skip;
-const why = missing === '' ? '' : ` (${missing})`;
 
 function launch(args: readonly string[], settings: Record<string, string> = {}) {
   const inherited = Object.entries(process.env).filter(([name]) => !name.startsWith('SWITCHYARD_'));
@@ -202,7 +201,7 @@ describe('switchyard copy', () => {
     expect(ended).toMatchObject({ code: 78, stderr: expect.stringContaining('is in use') });
   });
 
-  onPostgres(`moves a log through PostgreSQL and EventStoreDB and back, byte for byte${why}`, async () => {
+  unless(missing)('moves a log through PostgreSQL and EventStoreDB and back, byte for byte', async () => {
     const { folder, log, shown } = await seeded();
     const postgres = await PostgresServer.start();
     const double = await EventStoreDouble.start();

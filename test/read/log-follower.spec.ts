@@ -90,6 +90,27 @@ describe('An event that one view cannot take', () => {
     expect((await follower.rows(flows)).all('SELECT slug FROM flows')).toHaveLength(2);
   });
 
+  it('leaves none of what that view had begun to write', async () => {
+    const store = new MemoryEventStore();
+    const follower = await follow(store);
+    const change = (flowId: string, toSince: number | null) => {
+      const to = { versionId: `${flowId}-v1`, number: 1, digest: 'd' };
+      return { flowId, from: null, to, fromSince: 0, toSince };
+    };
+    const release = { release: 1, comment: null, inEffect: 1 };
+    // The second of its rows cannot be written.
+    const changes = [change('a', 1), change('b', null)];
+    await store.append(
+      'environment-e',
+      [stored({ type: 'VersionActivated', ...release, changes } as unknown as DomainEvent)],
+      'no-stream',
+    );
+    await until(() => follower.views.halts.length > 0);
+    expect(follower.views.halts).toMatchObject([{ view: 'active_versions', position: 1n }]);
+    const rows = await follower.rows(flows);
+    expect(rows.all('SELECT * FROM placements')).toEqual([]);
+  });
+
   it('stops it again after a restart, and lets it go on once the log can be folded', async () => {
     const store = new MemoryEventStore();
     const path = newFile();

@@ -142,6 +142,17 @@ describe('A follower of a log on EventStoreDB', () => {
     },
   );
 
+  it('hears nothing of an outage while it still reads what is old', async () => {
+    appendElsewhere('flow-1', 1_500);
+    const store = await open();
+    await double.stop();
+    const seen = follow(store);
+    await until(() => store.failing !== undefined);
+    await double.start();
+    await until(() => seen.length >= 1_500);
+    expect(ids(seen)).toEqual(ours());
+  });
+
   it('notices a silence within thirty seconds unless told otherwise', () => {
     expect(DEFAULTS.watchMs * 2 + DEFAULTS.readMs).toBeLessThan(30_000);
   });
@@ -183,7 +194,7 @@ describe('A process that writes to an EventStoreDB in trouble', () => {
     const { acknowledged, stored, seen } = result as Record<'acknowledged' | 'stored', string[]> & {
       seen: string[][];
     };
-    expect(stored.length).toBeGreaterThan(50);
+    expect(stored.length).toBeGreaterThanOrEqual(12);
     expect(new Set(stored).size).toBe(stored.length);
     expect([...acknowledged].sort()).toEqual([...stored].sort());
     for (const view of seen) expect(view).toEqual(stored);

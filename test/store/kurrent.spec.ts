@@ -298,6 +298,14 @@ describe('A store on EventStoreDB', () => {
     expect(store.statistics()).toEqual({ appends: 1, commits: 1 });
   });
 
+  it('lets go of its connection when it is closed', async () => {
+    const store = await open();
+    await store.append('s', [event()], 'no-stream');
+    expect(double.connections).toBeGreaterThan(0);
+    await store.close();
+    await until(() => double.connections === 0);
+  });
+
   it('gives up on a read that gets no answer', async () => {
     const store = await open();
     double.reads.deaf = true;

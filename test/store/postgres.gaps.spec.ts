@@ -36,12 +36,13 @@ interface Outcome {
   readonly appended: ReadonlySet<string>;
   readonly rolledBack: ReadonlySet<string>;
   readonly seen: Readonly<Record<string, readonly StoredEvent[]>>;
-  /** Fast appends that came in while a slow one was open. */
-  readonly met: number;
 }
 
-/** So many slow transactions, with fast appends from two servers all the while, and followers of three kinds. */
-async function interleave(url: string, transactions: number, planted = ''): Promise<Outcome> {
+/**
+ * Slow transactions and fast appends from two servers, under followers of three kinds, until so often a slow one
+ * was open during a fast one.
+ */
+async function interleave(url: string, meetings: number, planted = ''): Promise<Outcome> {
   const random = new Random(seed);
   const listening = await PostgresEventStore.open(url, { pollMs: 50 });
   const polling = await PostgresEventStore.open(url, { pollMs: 1, listen: false });
@@ -51,19 +52,17 @@ async function interleave(url: string, transactions: number, planted = ''): Prom
 
   const [appended, rolledBack] = [new Set<string>(), new Set<string>()];
   const followers = { listening: follow(listening, START).seen, polling: follow(polling, START).seen };
-  let [left, open, met, over] = [transactions, 0, 0, false];
+  let [opened, met, over] = [0, 0, false];
 
   const writeSlowly = async (stream: string): Promise<void> => {
     const client = new Client({ connectionString: url });
     await client.connect();
-    for (let revision = -1; left > 0;) {
-      left -= 1;
+    for (let revision = -1; met < meetings;) {
       const id = randomUUID();
       await client.query(`BEGIN; SELECT switchyard.append(
         20000, '{${stream}}', '{${revision}}', '{1}', '{${id}}', '{T}', '{1}', '{1}')`);
-      open += 1;
+      opened += 1;
       if (random.below(20) === 0) await new Promise((resolve) => setTimeout(resolve, random.below(3)));
-      open -= 1;
       const commits = random.below(5) > 0;
       await client.query(commits ? 'COMMIT' : 'ROLLBACK');
       (commits ? appended : rolledBack).add(id);
@@ -73,11 +72,12 @@ async function interleave(url: string, transactions: number, planted = ''): Prom
   };
 
   const writeFast = async (store: EventStore, stream: string): Promise<void> => {
-    for (let revision = -1; left > 0; revision += 1) {
+    for (let revision = -1; met < meetings; revision += 1) {
       const one = event();
-      if (open > 0) met += 1;
+      const openedBefore = opened;
       await store.append(stream, [one], revision === -1 ? 'no-stream' : revision);
       appended.add(one.id);
+      met += opened - openedBefore;
     }
   };
 
@@ -107,7 +107,7 @@ async function interleave(url: string, transactions: number, planted = ''): Prom
   over = true;
   const seen = { ...followers, plain: await reading };
   await Promise.all([listening.close(), polling.close(), plain.end()]);
-  return { log, appended, rolledBack, seen, met };
+  return { log, appended, rolledBack, seen };
 }
 
 /** How many events of the log each follower never saw. */
@@ -135,12 +135,11 @@ if (missing === '') {
       expect(new Set(order)).toEqual(appended);
       expect(order.filter((id) => rolledBack.has(id))).toEqual([]);
       expect(log.map(({ position }) => position)).toEqual(log.map((_, i) => BigInt(i + 1)));
-      expect(appended.size + rolledBack.size).toBeGreaterThanOrEqual(10_000);
-      expect(outcome.met).toBeGreaterThan(100);
+      expect(rolledBack.size).toBeGreaterThan(0);
     });
 
     it(`are seen to skip events where positions come from a bare sequence (seed ${seed})`, async () => {
-      const outcome = await interleave(await server.newDatabase(), 600, BARE_SEQUENCE);
+      const outcome = await interleave(await server.newDatabase(), 500, BARE_SEQUENCE);
       for (const events of skipped(outcome)) expect(events).toBeGreaterThan(0);
     });
   });

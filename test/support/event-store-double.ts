@@ -80,6 +80,10 @@ export class EventStoreDouble {
     return `esdb://${this.host}?tls=false`;
   }
 
+  get connections(): number {
+    return this.sockets.size;
+  }
+
   /** At the same address each time, with the log as it is. */
   async start(): Promise<void> {
     const server = this.services();
@@ -186,9 +190,12 @@ export class EventStoreDouble {
       const message = request.getProposedMessage();
       if (message !== undefined) events.push(proposedIn(message));
     });
-    call.on('end', () => {
-      if (options !== undefined) this.settle(call, options, events);
-    });
+    // A wire that is cut looks like the end of the events at first: half of them must not be taken for all.
+    call.on('end', () =>
+      setImmediate(() => {
+        if (options !== undefined && !call.cancelled) this.settle(call, options, events);
+      }),
+    );
   }
 
   private settle(call: Appending, options: streams.AppendReq.Options, events: readonly Proposed[]): void {

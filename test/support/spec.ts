@@ -60,3 +60,11 @@ function outcomeOf<Event>(decide: () => readonly Event[]): {
     return { error: error instanceof Error ? error : new Error(String(error)) };
   }
 }
+
+/** `it` where nothing is missing that the test needs; else a test that is skipped and says what. */
+export function unless(missing: string) {
+  return (title: string, check: () => Promise<void>, timeoutMs?: number): void => {
+    if (missing === '') it(title, check, timeoutMs);
+    else it.skip(`${title} (${missing})`, check);
+  };
+}
