@@ -25,7 +25,7 @@ export function copyCommand(): Command {
     .option('--json', 'says what was done as JSON')
     .addHelpText(
       'after',
-      '\nExample:\n  TARGET=postgres://switchyard:secret@db/switchyard switchyard copy sqlite:data/events.db env:TARGET',
+      '\nExample, with TARGET=postgres://… in the environment:\n  switchyard copy sqlite:data/events.db env:TARGET',
     )
     .action(async (from: string, to: string, options: OutputOptions) => {
       const addresses = [addressOf('FROM', from), addressOf('TO', to)] as const;

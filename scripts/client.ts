@@ -98,8 +98,8 @@ export class Client {
   }
 
   /**
-   * A question is repeated while the server is away. A command is sent once: whoever gave it knows how to find
-   * out what became of it, or gives it again with the same idempotency key.
+   * A question is repeated while the server is away, and so is a command with an idempotency key. Any other command
+   * is sent once: whoever gave it knows how to find out what became of it.
    */
   private async call<Answer>(
     method: string,
@@ -108,7 +108,7 @@ export class Client {
     { idempotencyKey }: CallOptions = {},
   ): Promise<Answer> {
     const send = () => this.send<Answer>(method, path, body, idempotencyKey);
-    return method === 'GET' ? repeatWhile(isAway, send) : send();
+    return method === 'GET' || idempotencyKey !== undefined ? repeatWhile(isAway, send) : send();
   }
 
   private async send<Answer>(method: string, path: string, body?: object, key?: string): Promise<Answer> {
@@ -139,7 +139,7 @@ export class Client {
 }
 
 /** The server is away, or cannot tell what became of a command. */
-export function isAway(error: unknown): boolean {
+function isAway(error: unknown): boolean {
   return error instanceof NotReached || (error instanceof ApiError && error.status === 503);
 }
 

@@ -4,7 +4,7 @@ import { createHash } from 'node:crypto';
 import { ContentTooLarge, digestOf } from '../src/commands/content.js';
 import { FLOW_KINDS, type Content } from '../src/domain/flow.events.js';
 import { isName, isSlug } from '../src/domain/naming.js';
-import { ApiError, isAway, repeatWhile, type Client, type Flow, type Version } from './client.js';
+import { ApiError, repeatWhile, type Client, type Flow, type Version } from './client.js';
 
 export interface SkippedLine {
   readonly line: number;
@@ -30,7 +30,7 @@ interface HistoryLine {
 /** What the server holds of a flow, as the lines of that flow are walked through. */
 interface FlowProgress {
   readonly lane: Lane;
-  /** False until the server has been asked, and again while it has not said what became of a version. */
+  /** False until the server has been asked, and again once somebody else has turned out to be quicker. */
   known: boolean;
   /** Null while there is no such flow. */
   kind: string | null;
@@ -90,7 +90,7 @@ export async function importHistory(
       // After a failure nothing more is sent: a later version must never come before an earlier one.
       if (failures.length > 0) return;
       try {
-        await repeatWhile(isUnsettled, () => importLine(client, history, progress, report));
+        await repeatWhile(isOvertaken, () => importLine(client, history, progress, report));
       } catch (error) {
         if (isAboutOneLine(error)) skip(error.message);
         else failures.push(error);
@@ -131,7 +131,7 @@ async function importLine(
   const body = isNew ? { slug, name, kind, content, comment } : { content, comment };
   const path = isNew ? '/flows' : `/flows/${slug}/versions`;
   const idempotencyKey = keyOf(slug, progress.digests.length + 1, body);
-  // Until the answer is here, the server alone can tell whether the version is there.
+  // Should this be refused, the server has to be asked what is there.
   progress.known = false;
   await client.post<Flow | Version>(path, body, { idempotencyKey });
   progress.known = true;
@@ -190,9 +190,9 @@ function keyOf(slug: string, number: number, body: object): string {
   return `import-${hash.digest('hex').slice(0, 40)}`;
 }
 
-/** Asking again settles it: the line has arrived or not, or somebody else created the flow in between. */
-function isUnsettled(error: unknown): boolean {
-  return isAway(error) || (error instanceof ApiError && error.code === 'flow-exists');
+/** Somebody else has created the flow in between, with another line. */
+function isOvertaken(error: unknown): boolean {
+  return error instanceof ApiError && error.code === 'flow-exists';
 }
 
 function isAboutOneLine(error: unknown): error is Error {

@@ -56,6 +56,7 @@ const NAMES = new Set([
   'SWITCHYARD_LOG_LEVEL',
   // Read by the commands that talk to a server, and often set next to the others.
   'SWITCHYARD_KEY',
+  'SWITCHYARD_TEST_ESDB',
   'SWITCHYARD_URL',
 ]);
 const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const;

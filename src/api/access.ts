@@ -5,8 +5,9 @@ import { createParamDecorator, type ExecutionContext } from '@nestjs/common';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import type { InProject } from '../commands/project-stream.js';
 import { isId, isSlug } from '../domain/naming.js';
+import type { EnvironmentEntry } from '../domain/project.js';
 import type { LogFollower } from '../read/log-follower.js';
-import type { KnownKey } from '../../projections/directory.js';
+import type { Directory, KnownKey } from '../../projections/directory.js';
 import type { Project } from '../../projections/projects.js';
 import { Problem } from './problem.js';
 import { jsonPointer } from './strict-json.js';
@@ -16,6 +17,7 @@ export class Scope {
   constructor(
     private readonly request: FastifyRequest,
     private readonly known: KnownKey,
+    private readonly directory: Directory,
     readonly project: Project,
   ) {}
 
@@ -32,10 +34,19 @@ export class Scope {
       idempotency,
     };
   }
+
+  /** For a command. Throws `environment-archived`, unless the command was carried out before it was archived. */
+  openEnvironment(reference: string): EnvironmentEntry {
+    const { directory, project, request } = this;
+    return request.idempotency?.hasEffect === true
+      ? directory.environment(project, reference)
+      : directory.openEnvironment(project, reference);
+  }
 }
 
 declare module 'fastify' {
   interface FastifyRequest {
+    /** None where no key is needed. */
     scope?: Scope;
   }
 }
@@ -89,7 +100,8 @@ function scopeOf(request: FastifyRequest, { live: { directory } }: LogFollower):
   if (known === undefined) {
     throw new Problem('unauthorized', 'Send a valid key as Authorization: Bearer <key>.');
   }
-  return new Scope(request, known, directory.project(known.workspaceId, projectReference(request)));
+  const project = directory.project(known.workspaceId, projectReference(request));
+  return new Scope(request, known, directory, project);
 }
 
 function projectReference(request: FastifyRequest): string {

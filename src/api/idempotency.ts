@@ -1,9 +1,11 @@
 // `Idempotency-Key` on any command: sent again, it has one effect and the first answer, whichever server it is sent
 // to. The header is that of draft-ietf-httpapi-idempotency-key-header; its value may stand in quotes or not.
 import { hash } from 'node:crypto';
+import { RouteConfig } from '@nestjs/platform-fastify';
 import canonicalize from 'canonicalize';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { AnsweredCommands, FirstAnswer } from '../commands/answered-commands.js';
+import type { Idempotency } from '../commands/command-log.js';
 import { scopeIn } from './access.js';
 import { Problem } from './problem.js';
 import type { ProblemLog } from './problem.filter.js';
@@ -11,52 +13,75 @@ import type { ProblemLog } from './problem.filter.js';
 declare module 'fastify' {
   interface FastifyRequest {
     /** Only on a command that was sent with a key. */
-    idempotency?: { readonly key: string; readonly requestHash: string };
-    /** Whether the answer is the first one, given again. */
-    replayed?: boolean;
+    idempotency?: Idempotency;
+    /** Its answer is to be kept: it is the first one. */
+    keepsAnswer?: boolean;
+  }
+  interface FastifyContextConfig {
+    answerNotKept?: boolean;
   }
 }
 
-const KEY = /^("?)([\x21\x23-\x7e]{1,255})\1$/;
+// Without spaces when bare: a header that is sent twice arrives as one, with a comma and a space.
+const KEY = /^(?:"([\x20\x21\x23-\x5b\x5d-\x7e]{1,255})"|([\x21\x23-\x5b\x5d-\x7e]{1,255}))$/;
 const COMMANDS: ReadonlySet<string> = new Set(['POST', 'PUT', 'PATCH', 'DELETE']);
 
+/** For a command whose answer shows a secret, or is about this server alone. With a key it still has one effect. */
+export function AnswerNotKept(): MethodDecorator {
+  return RouteConfig({ answerNotKept: true });
+}
+
+/** What has no key goes through without a promise: nothing becomes slower for it. */
 export function keepFirstAnswers(
   instance: FastifyInstance,
-  answered: AnsweredCommands,
+  answered: Pick<AnsweredCommands, 'find' | 'record'>,
   log: ProblemLog,
 ): void {
   const underWay = new UnderWay();
 
-  instance.addHook('preHandler', async (request, reply) => {
+  instance.addHook('preHandler', (request, reply, done) => {
     const header = request.headers['idempotency-key'];
-    if (header === undefined || !COMMANDS.has(request.method) || request.scope === undefined) return;
-    request.idempotency = { key: keyIn(header), requestHash: hashOf(request) };
-    const { caller } = scopeIn(request);
-    await underWay.afterOthers(`${caller.actor.id} ${request.idempotency.key}`, reply);
-    const first = await answered.find(caller);
-    if (first === null) return;
-    request.replayed = true;
-    void reply.header('idempotency-replayed', 'true');
-    // A long answer is worded again from its effect, by the route.
-    if (first.body !== null) return send(reply, first);
+    if (header === undefined || !COMMANDS.has(request.method) || request.scope === undefined) return done();
+    answerAgain(header, request, reply).then((isAnswered) => {
+      if (!isAnswered) done();
+    }, done);
   });
 
-  instance.addHook('onSend', async (request, reply, payload) => {
-    const { idempotency, replayed, id: requestId } = request;
-    const isFirst = idempotency !== undefined && replayed !== true;
-    if (!isFirst || reply.statusCode >= 300 || typeof payload !== 'string') return payload;
-    try {
-      const { body } = await answered.record(scopeIn(request).caller, {
-        status: reply.statusCode,
-        body: payload,
-      });
-      return body ?? payload;
-    } catch (error) {
-      // The effect is in the log all the same, so the answer is true; sent again, it is worded from there.
-      const message = error instanceof Error ? error.message : String(error);
-      log.warn({ requestId, error: { message } }, 'the answer to a command could not be kept');
-      return payload;
+  async function answerAgain(
+    header: string | string[],
+    request: FastifyRequest,
+    reply: FastifyReply,
+  ): Promise<boolean> {
+    const key = keyIn(header);
+    request.idempotency = { key, requestHash: hashOf(request), hasEffect: false };
+    if (request.routeOptions.config.answerNotKept === true) return false;
+    const { caller } = scopeIn(request);
+    await underWay.afterOthers(`${caller.actor.id} ${key}`, reply);
+    const { answer, hasEffect } = await answered.find(caller);
+    request.idempotency = { ...request.idempotency, hasEffect };
+    request.keepsAnswer = answer === null;
+    if (answer === null) return false;
+    void reply.header('idempotency-replayed', 'true');
+    // A long answer is worded again from its effect, by the route.
+    if (answer.body === null) return false;
+    send(reply, answer);
+    return true;
+  }
+
+  instance.addHook('onSend', (request, reply, payload, done) => {
+    if (request.keepsAnswer !== true || reply.statusCode >= 300 || typeof payload !== 'string') {
+      return done(null, payload);
     }
+    const { statusCode: status } = reply;
+    answered.record(scopeIn(request).caller, { status, body: payload }).then(
+      ({ body }) => done(null, body ?? payload),
+      (error: unknown) => {
+        // The effect is in the log all the same, so the answer is true; sent again, it is worded from there.
+        const message = error instanceof Error ? error.message : String(error);
+        log.warn({ requestId: request.id, error: { message } }, 'the answer to a command could not be kept');
+        done(null, payload);
+      },
+    );
   });
 }
 
@@ -77,11 +102,11 @@ class UnderWay {
 
 function keyIn(header: string | string[]): string {
   const found = typeof header === 'string' ? KEY.exec(header) : null;
-  const key = found?.[2];
+  const key = found?.[1] ?? found?.[2];
   if (key !== undefined) return key;
   throw new Problem(
     'invalid-header',
-    'Idempotency-Key takes 1 to 255 visible ASCII characters other than quotes.',
+    'Idempotency-Key takes 1 to 255 printable ASCII characters but no quotes and backslashes; with spaces, in quotes.',
   );
 }
 
@@ -91,6 +116,6 @@ function hashOf({ method, url, headers, body }: FastifyRequest): string {
   return hash('sha256', asked.join('\n'), 'hex');
 }
 
-function send(reply: FastifyReply, { status, body }: FirstAnswer): FastifyReply {
-  return reply.code(status).header('content-type', 'application/json; charset=utf-8').send(body);
+function send(reply: FastifyReply, { status, body }: FirstAnswer): void {
+  void reply.code(status).header('content-type', 'application/json; charset=utf-8').send(body);
 }

@@ -85,7 +85,12 @@ const IDEMPOTENCY_KEY: Json = {
   in: 'header',
   required: false,
   description: 'Sent again with the same key, the command has one effect and the first answer.',
-  schema: { type: 'string', pattern: '^"?[!#-~]{1,255}"?$' },
+  schema: { type: 'string', pattern: '^("[ !#-\\[\\]-~]{1,255}"|[!#-\\[\\]-~]{1,255})$' },
+};
+
+const IDEMPOTENCY_REPLAYED: Json = {
+  description: '`true` on the answer of a command that was sent before with this key.',
+  schema: { type: 'string', enum: ['true'] },
 };
 
 const IF_MATCH: Json = {
@@ -128,11 +133,19 @@ function completeOperations(path: string, item: Json): void {
     for (const [, name] of path.matchAll(/\{(\w+)\}/g)) {
       if (!parameters.some((known) => known['name'] === name)) parameters.unshift(pathParameter(name));
     }
+    const responses = operation['responses'] as Record<string, Json>;
     parameters.push(method === 'get' ? MIN_POSITION : IDEMPOTENCY_KEY);
-    if ('412' in (operation['responses'] as Json)) parameters.push(IF_MATCH);
+    if (method !== 'get') sayReplayed(responses);
+    if ('412' in responses) parameters.push(IF_MATCH);
     // A controller with two paths numbers its operations; say instead which of them has the project in its path.
     const id = String(operation['operationId']).replace(/\[\d\]$/, '');
     operation['operationId'] = path.includes('/projects/{project}/') ? `${id}.inProject` : id;
+  }
+}
+
+function sayReplayed(responses: Record<string, Json>): void {
+  for (const [status, response] of Object.entries(responses)) {
+    if (status.startsWith('2')) response['headers'] = { 'Idempotency-Replayed': IDEMPOTENCY_REPLAYED };
   }
 }
 

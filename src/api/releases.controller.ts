@@ -38,13 +38,13 @@ export class ReleasesController {
     ...(['release-moved', 'release-too-large', 'invalid-header'] as const),
   )
   async promote(
-    @InScope() { caller, project }: Scope,
+    @InScope() scope: Scope,
     @Body() body: PromoteBody,
     @PinnedRelease() pinned: number | null,
   ): Promise<JsonText> {
-    const { live } = this.follower;
-    const { id: sourceId } = live.directory.openEnvironment(project, body.sourceEnvironment);
-    const { id: targetId } = live.directory.openEnvironment(project, body.targetEnvironment);
+    const { caller, project } = scope;
+    const { id: sourceId } = scope.openEnvironment(body.sourceEnvironment);
+    const { id: targetId } = scope.openEnvironment(body.targetEnvironment);
     const request = {
       sourceId,
       targetId,
@@ -55,7 +55,7 @@ export class ReleasesController {
       expectedSourceRelease: body.expectedSourceRelease ?? null,
       expectedTargetRelease: agreed(body.expectedTargetRelease, pinned),
     };
-    const text = new ReleaseText(live, project, targetId);
+    const text = new ReleaseText(this.follower.live, project, targetId);
     return text.of(await this.commands.execute(new Promote(caller, request, text.prepare)));
   }
 
@@ -68,13 +68,13 @@ export class ReleasesController {
     ...(['flows-not-active', 'release-moved', 'release-too-large', 'invalid-header'] as const),
   )
   async rollback(
-    @InScope() { caller, project }: Scope,
+    @InScope() scope: Scope,
     @Param('environment', ReferencePipe) reference: string,
     @Body() body: RollbackBody,
     @PinnedRelease() pinned: number | null,
   ): Promise<JsonText> {
-    const { live } = this.follower;
-    const { id } = live.directory.openEnvironment(project, reference);
+    const { caller, project } = scope;
+    const { id } = scope.openEnvironment(reference);
     const request = {
       toRelease: body.toRelease ?? null,
       flowIds: this.flowIds(project, body.flowIds),
@@ -82,7 +82,7 @@ export class ReleasesController {
       dryRun: body.dryRun ?? false,
       expectedRelease: pinned,
     };
-    const text = new ReleaseText(live, project, id);
+    const text = new ReleaseText(this.follower.live, project, id);
     return text.of(await this.commands.execute(new Rollback(caller, id, request, text.prepare)));
   }
 

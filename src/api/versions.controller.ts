@@ -145,11 +145,10 @@ export class VersionsController {
     @Body() { environment, comment = null }: ActivateVersionBody,
     @PinnedRelease() expectedRelease: number | null,
   ): Promise<JsonText> {
-    const { live } = this.follower;
     const flow = this.flow(scope, reference);
-    const { id: environmentId } = live.directory.openEnvironment(scope.project, environment);
+    const { id: environmentId } = scope.openEnvironment(environment);
     const request = { environmentId, flowId: flow.id, version, comment, expectedRelease };
-    const text = new ReleaseText(live, scope.project, environmentId);
+    const text = new ReleaseText(this.follower.live, scope.project, environmentId);
     return text.of(await this.commands.execute(new ActivateVersion(scope.caller, request, text.prepare)));
   }
 
@@ -168,11 +167,10 @@ export class VersionsController {
     @Body() { comment = null }: DeactivateVersionBody,
     @PinnedRelease() expectedRelease: number | null,
   ): Promise<JsonText> {
-    const { live } = this.follower;
     const flowId = this.flow(scope, reference).id;
-    const { id: environmentId } = live.directory.openEnvironment(scope.project, environment);
+    const { id: environmentId } = scope.openEnvironment(environment);
     const request = { environmentId, flowId, comment, expectedRelease };
-    const text = new ReleaseText(live, scope.project, environmentId);
+    const text = new ReleaseText(this.follower.live, scope.project, environmentId);
     return text.of(await this.commands.execute(new DeactivateVersion(scope.caller, request, text.prepare)));
   }
 

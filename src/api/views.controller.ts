@@ -7,6 +7,7 @@ import { ViewsStatus } from '../read/views-status.js';
 import { InScope, type Scope } from './access.js';
 import { ViewsAnswer } from './answers.js';
 import { Commands, Reads } from './documented.js';
+import { AnswerNotKept } from './idempotency.js';
 import { Problem } from './problem.js';
 import { NoBody } from './validation.js';
 
@@ -29,6 +30,7 @@ export class ViewsController {
   @Post('rebuild')
   @HttpCode(202)
   @Commands('rebuild-under-way')
+  @AnswerNotKept()
   @ApiResponse({ status: 202, type: ViewsAnswer })
   rebuild(@InScope() _scope: Scope, @Body() _: NoBody): ViewsAnswer {
     if (this.follower.isRebuilding) {

@@ -62,7 +62,8 @@ export class ActivateVersionHandler implements ICommandHandler<ActivateVersion> 
     const { state } = await this.streams.flow(flowId);
     const { id: versionId } = versionNamed(state, reference);
     const lock = { type: 'LockVersion', versionId } as const;
-    if (flow.decide(state, lock).length > 0) await this.flows.run(withoutKey(caller), flowId, lock);
+    const isDone = caller.idempotency?.hasEffect === true || flow.decide(state, lock).length === 0;
+    if (!isDone) await this.flows.run(withoutKey(caller), flowId, lock);
     const { number, digest } = versionIn(state, versionId);
     return { versionId, number, digest };
   }

@@ -8,10 +8,17 @@ import type { LogFollower } from '../read/log-follower.js';
 import type { EventStore } from '../store/event-store.js';
 import { keyReused, withoutKey, type Caller, type CommandLog, type Loaded } from './command-log.js';
 
-/** Longer ones are not written down a second time where the effect says the same. */
-const BODY_CHARACTERS_MAX = 16_384;
+/** A longer one is not written down a second time where the effect says the same. */
+const BODY_BYTES_MAX = 65_536;
 
 export type FirstAnswer = Pick<CommandAnswered, 'status' | 'body'>;
+
+/** What the log holds of a command that may have been sent before. */
+export interface Before {
+  /** Null when it was never answered. */
+  readonly answer: FirstAnswer | null;
+  readonly hasEffect: boolean;
+}
 
 export class AnsweredCommands {
   constructor(
@@ -20,17 +27,18 @@ export class AnsweredCommands {
     private readonly log: CommandLog,
   ) {}
 
-  /** Null when this command was never answered. Throws `idempotency-key-reused`. */
-  async find(caller: Caller): Promise<FirstAnswer | null> {
-    const { state } = await this.load(caller);
-    const requestHash = state?.requestHash ?? this.effectOf(caller)?.requestHash;
+  /** Throws `idempotency-key-reused`. */
+  async find(caller: Caller): Promise<Before> {
+    const { state: answer } = await this.load(caller);
+    const effect = this.effectOf(caller);
+    const requestHash = (answer ?? effect)?.requestHash;
     if (requestHash !== undefined && requestHash !== caller.idempotency?.requestHash) throw keyReused();
-    return state;
+    return { answer, hasEffect: effect !== undefined };
   }
 
   /** Answers what has been recorded: the answer given here, unless another server was quicker. */
   async record(caller: Caller, { status, body }: FirstAnswer): Promise<FirstAnswer> {
-    const isLong = body !== null && body.length > BODY_CHARACTERS_MAX;
+    const isLong = body !== null && Buffer.byteLength(body) > BODY_BYTES_MAX;
     const kept = isLong && this.effectOf(caller) !== undefined ? null : body;
     const requestHash = caller.idempotency?.requestHash ?? '';
     const { events } = await this.log.run<CommandAnswered | null, CommandAnswered>({
@@ -41,7 +49,7 @@ export class AnsweredCommands {
       caller: withoutKey(caller),
     });
     if (events.length > 0) return { status, body };
-    return (await this.find(caller)) ?? { status, body };
+    return (await this.find(caller)).answer ?? { status, body };
   }
 
   private async load(caller: Caller): Promise<Loaded<CommandAnswered | null>> {

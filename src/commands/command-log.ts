@@ -25,7 +25,14 @@ export interface Caller {
   readonly ip?: string;
   readonly userAgent?: string;
   /** With which a command that is sent again is known to be the same. */
-  readonly idempotency?: { readonly key: string; readonly requestHash: string } | undefined;
+  readonly idempotency?: Idempotency | undefined;
+}
+
+export interface Idempotency {
+  readonly key: string;
+  readonly requestHash: string;
+  /** The log holds its effect: whatever has changed since, it is answered and not refused. */
+  readonly hasEffect: boolean;
 }
 
 /** For an append that leads up to the effect: done again, it changes nothing by itself. */

@@ -181,7 +181,8 @@ describe('switchyard copy', () => {
     ['an altered event', `UPDATE events SET data = data || ' ' WHERE position = 7`],
     [
       'an event too many',
-      `INSERT INTO events SELECT position + 1, 'x-1', 0, 'id', type, data, meta FROM events ORDER BY position DESC LIMIT 1`,
+      `INSERT INTO events SELECT position + 1, 'x-1', 0, 'id', type, data, meta FROM events
+        ORDER BY position DESC LIMIT 1`,
     ],
   ])('finds %s', async (_, spoil) => {
     const { log } = await seeded();

@@ -80,7 +80,7 @@ function callerWith(key: string): InProject {
   const { directory } = ahead.follower.live;
   const workspaceId = directory.workspaceBySlug('default')?.id ?? '';
   const projectId = directory.projectsOf(workspaceId)[0]?.id ?? '';
-  const idempotency = { key, requestHash: 'asked' };
+  const idempotency = { key, requestHash: 'asked', hasEffect: false };
   return { actor: { type: 'api-key', id: 'k1' }, workspaceId, projectId, requestId: 'r1', idempotency };
 }
 

@@ -44,7 +44,8 @@ function callerWith(key: string, requestHash = 'asked', actorId = 'k1'): InProje
   const workspaceId = directory.workspaceBySlug('default')?.id ?? '';
   const projectId = directory.projectsOf(workspaceId)[0]?.id ?? '';
   const actor = { type: 'api-key' as const, id: actorId };
-  return { actor, workspaceId, projectId, requestId: 'r1', idempotency: { key, requestHash } };
+  const idempotency = { key, requestHash, hasEffect: false };
+  return { actor, workspaceId, projectId, requestId: 'r1', idempotency };
 }
 
 /** Each server makes up an id of its own for the environment, as the command does. */
@@ -96,7 +97,7 @@ describe('A command whose answer was lost before it was kept', () => {
     await second.follower.upToDate(1_000);
     const again = await create(second, { ...caller, requestId: 'r2' }, 'lost', 'id-of-the-retry');
     expect(again).toEqual(done);
-    expect(await second.answered.find(caller)).toBeNull();
+    expect(await second.answered.find(caller)).toEqual({ answer: null, hasEffect: true });
   });
 });
 

@@ -68,13 +68,15 @@ describe('importing a history', () => {
     return found;
   }
 
-  it('goes on where it was killed, adds nothing twice, and names the lines that it skipped', async () => {
+  it('goes on where it was killed, adds nothing twice although two run at once, and names the lines that it skipped', async () => {
     await run(40);
-    const { code, output } = await run();
+    // Two go on at the same moment, each as if it were alone.
+    const [{ code, output }, other] = await Promise.all([run(), run()]);
     const again = await run();
 
     expect(code).toBe(1);
     expect(output).toMatch(/2 lines skipped/);
+    expect(other.code).toBe(1);
     expect(again.output).toMatch(/\b0 versions added/);
     const all = await flows();
     expect(all).toHaveLength(FLOWS);

@@ -1,5 +1,5 @@
-// A program of its own: a log in SQLite as bare as can be, which says of each row that it was committed. Only the rig of
-// power losses runs it, to show what the disk of that test takes from a log that waits for it and from one that does not.
+// A program of its own: a log in SQLite as bare as can be, which says of each row that it was committed. The rig of
+// power losses runs it to show what its disk takes from a log that waits for it, and from one that does not.
 import Database from 'better-sqlite3';
 
 const [, , path = '', synchronous = ''] = process.argv;

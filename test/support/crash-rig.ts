@@ -286,7 +286,7 @@ export function losesNothing(planned: Crashes): void {
     folder.remove();
   });
 
-  it(`Nothing that was acknowledged is lost in ${count} ${what}, and nothing is half there (seed ${seed})`, async () => {
+  it(`Nothing acknowledged is lost in ${count} ${what}, and nothing is half there (seed ${seed})`, async () => {
     await setUp();
     await crashAndCheck();
     const projects = await good(http.get<Page<Project>>('/projects'));

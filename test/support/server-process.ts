@@ -7,6 +7,9 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const MAIN = fileURLToPath(new URL('../../src/main.js', import.meta.url));
+/** Answers of commands get lost while a file of this name lies in its data folder. */
+export const LOSING_SERVER = fileURLToPath(new URL('losing-server.js', import.meta.url));
+export const LOSES_ANSWERS = 'loses-answers';
 const START_MS_MAX = 30_000;
 const PAGE_BYTES = 4_096;
 export const ADMIN_KEY = 'an-administrator-key-for-tests-alone';
@@ -33,10 +36,10 @@ export class ServerProcess {
   }
 
   /** Only what is given here reaches the server: settings meant for another one must not. */
-  static spawn(settings: Settings, user: { uid?: number; gid?: number } = {}): ServerProcess {
+  static spawn(settings: Settings, user: { uid?: number; gid?: number } = {}, program = MAIN): ServerProcess {
     const inherited = Object.entries(process.env).filter(([name]) => !name.startsWith('SWITCHYARD_'));
     const env = { ...Object.fromEntries(inherited), PORT: '0', HOST: '127.0.0.1', ...settings };
-    const child = spawn(process.execPath, ['--enable-source-maps', MAIN], {
+    const child = spawn(process.execPath, ['--enable-source-maps', program], {
       ...user,
       stdio: ['ignore', 'pipe', 'pipe'],
       env,
@@ -45,13 +48,13 @@ export class ServerProcess {
   }
 
   /** A server that is up; throws with what it said when it does not come up. */
-  static async start(folder: string, settings: Settings = {}): Promise<ServerProcess> {
+  static async start(folder: string, settings: Settings = {}, program = MAIN): Promise<ServerProcess> {
     const defaults = {
       SWITCHYARD_DATA: folder,
       SWITCHYARD_ADMIN_KEY: ADMIN_KEY,
       SWITCHYARD_LOG_LEVEL: 'warn',
     };
-    const server = ServerProcess.spawn({ ...defaults, ...settings });
+    const server = ServerProcess.spawn({ ...defaults, ...settings }, {}, program);
     const timer = setTimeout(() => server.child.kill('SIGKILL'), START_MS_MAX);
     const ended = server.ended.then(({ code, stderr }) => {
       throw new Error(`The server ended with ${code} before it was up: ${stderr}`);
