@@ -68,7 +68,7 @@ describe('importing a history', () => {
     return found;
   }
 
-  it('goes on where it was killed, adds nothing twice although two run at once, and names the lines that it skipped', async () => {
+  it('goes on where it was killed, adds nothing twice, and names the lines that it skipped', async () => {
     await run(40);
     // Two go on at the same moment, each as if it were alone.
     const [{ code, output }, other] = await Promise.all([run(), run()]);
