@@ -1,102 +1,104 @@
-// `switchyard backup`: a whole and checked copy of a SQLite log, also while a server writes to it. The copy is made by
-// SQLite itself from one moment of the log, is on the disk when the command ends, and never half there under its name.
-import { closeSync, existsSync, fsyncSync, openSync, renameSync, rmSync, statSync } from 'node:fs';
-import { dirname, resolve } from 'node:path';
-import Database from 'better-sqlite3';
-import { Command } from 'commander';
-import { readConfig, readAddress } from '../src/config.js';
-import { exitCodes, Failed, report, type OutputOptions } from './outcome.js';
+// `switchyard backup FILE`: a whole, checked copy of a SQLite log, made while the server runs or not. It is written
+// beside its place and put there once it is on the disk, so that what bears the name of a backup is one.
+import { existsSync, realpathSync, rmSync, statSync } from 'node:fs';
+import { basename, dirname, join, resolve } from 'node:path';
+import { Worker } from 'node:worker_threads';
+import type { Command } from 'commander';
+import { addressFrom, configuredAddress } from './addresses.js';
+import type { BackupTask, BackupReport } from './backup.worker.js';
+import { EXIT, examplesAndCodes, Failure } from './exit.js';
+import { counted, showProgress, sized } from './progress.js';
+import { StoreRefused } from '../src/store/event-store.js';
 
-interface Options extends OutputOptions {
+const LOOK_MS = 100;
+const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
+/** For whom a copy made by the store itself is the better one. */
+const ELSEWHERE = {
+  postgres: 'Back up a log in PostgreSQL with pg_dump, or copy it into a file with switchyard copy',
+  kurrentdb:
+    "Back up a log in KurrentDB with that server's own backup, or copy it into a file with switchyard copy",
+} as const;
+
+interface Options {
   readonly from?: string;
+  readonly json?: true;
 }
 
-export function backupCommand(): Command {
-  return new Command('backup')
-    .argument('<file>', 'where the copy goes; it must not exist yet')
-    .description('copies a SQLite log, whole and checked, also while a server writes to it')
-    .option('--from <address>', 'the log, as SWITCHYARD_EVENT_STORE names it (default: that setting)')
-    .option('--json', 'says what was done as JSON')
-    .addHelpText('after', '\nExample:\n  switchyard backup /backups/events-monday.db')
-    .action((file: string, options: Options) => {
-      const backup = makeBackup(sourceOf(options), resolve(file));
-      const sentence = `${backup.file}: ${backup.events} events, up to position ${backup.position}`;
-      report(options, backup, sentence);
+export function addBackup(program: Command): void {
+  program
+    .command('backup')
+    .description('Copy a SQLite log into FILE, while the server runs or not, and check the copy.')
+    .argument('<FILE>', 'the copy; a file that is there already is left alone')
+    .option('--from <ADDRESS>', 'the log (default: that of the settings, as the server would open it)')
+    .option('--json', 'print the outcome as one line of JSON')
+    .helpOption('-h, --help', 'print this')
+    .allowExcessArguments(false)
+    .addHelpText(
+      'after',
+      examplesAndCodes(
+        [
+          'switchyard backup /backups/2026-01-31.db',
+          'switchyard backup --from sqlite:/var/lib/switchyard/events.db --json backup.db',
+        ],
+        [EXIT.ok, EXIT.failed, EXIT.usage, EXIT.refused],
+      ),
+    )
+    .action(async (file: string, options: Options) => {
+      process.stdout.write(`${await backup(resolve(file), options)}\n`);
     });
 }
 
-export interface Backup {
-  readonly file: string;
-  readonly events: number;
-  readonly position: number;
-  readonly bytes: number;
+async function backup(file: string, { from, json }: Options): Promise<string> {
+  const address = from === undefined ? configuredAddress() : addressFrom(from, '--from');
+  if (address.kind !== 'sqlite') throw new Failure(ELSEWHERE[address.kind], EXIT.usage);
+  if (!existsSync(address.path)) throw new StoreRefused(`There is no log at ${address.path}`);
+  const log = realpathSync(address.path);
+  if (existsSync(file)) throw new Failure(`${file} is there already, and is left alone`);
+  if (!existsSync(dirname(file))) throw new Failure(`The folder ${dirname(file)} does not exist`);
+
+  const started = performance.now();
+  const partial = join(dirname(file), `${basename(file)}.partial`);
+  const report = await written({ log, file, partial });
+  const seconds = Number(((performance.now() - started) / 1_000).toFixed(1));
+  const { events, bytes } = report;
+  if (json === true) return JSON.stringify({ file, events, position: String(events), bytes, seconds });
+  return `Backed up ${counted(events, 'event')} to ${file}: ${sized(bytes)} in ${seconds} s, checked`;
 }
 
-/** Throws `Failed`, and leaves nothing behind. */
-export function makeBackup(path: string, file: string): Backup {
-  if (!existsSync(path)) throw new Failed(`There is no log at ${path}`);
-  if (existsSync(file)) throw new Failed(`${file} exists, and is left as it is`);
-  const partial = `${file}.partial`;
-  rmSync(partial, { force: true });
+/** SQLite stops the thread that it works in, so that it has one of its own and this one can watch. */
+async function written(task: BackupTask): Promise<BackupReport> {
+  const abandon = (signal: NodeJS.Signals): void => {
+    for (const suffix of ['', '-journal', '.lock']) rmSync(task.partial + suffix, { force: true });
+    // With nobody listening any more, the signal ends the process as it always does.
+    for (const one of SIGNALS) process.removeListener(one, abandon);
+    process.kill(process.pid, signal);
+  };
+  for (const signal of SIGNALS) process.on(signal, abandon);
+
+  const bytesTotal = statSync(task.log).size;
+  const progress = showProgress('Backing up');
+  const watching = setInterval(() => {
+    const bytes = statSync(task.partial, { throwIfNoEntry: false })?.size ?? 0;
+    progress.reached(bytes / bytesTotal);
+  }, LOOK_MS);
   try {
-    const headBefore = vacuumInto(path, partial);
-    const backup = { file, ...checked(partial, headBefore), bytes: statSync(partial).size };
-    fsync(partial);
-    renameSync(partial, file);
-    fsync(dirname(file));
-    return backup;
-  } catch (error) {
-    rmSync(partial, { force: true });
-    rmSync(`${partial}-journal`, { force: true });
-    if (error instanceof Failed) throw error;
-    throw new Failed(`The copy failed: ${error instanceof Error ? error.message : String(error)}`);
-  }
-}
-
-function sourceOf({ from }: Options): string {
-  const { dataFolder, eventStore } = readConfig();
-  const address = from === undefined ? eventStore : readAddress(from, dataFolder);
-  if (typeof address === 'string') throw new Failed(`--from ${address}`, exitCodes.usage);
-  if (address.kind === 'sqlite') return address.path;
-  const tool = address.kind === 'postgres' ? 'pg_dump' : 'the backup of its server';
-  throw new Failed(
-    `A ${address.kind} log is backed up by ${tool}, or copied by \`switchyard copy\``,
-    exitCodes.usage,
-  );
-}
-
-/** Answers the newest position that was there before the copy began. The log is only read. */
-function vacuumInto(path: string, partial: string): number {
-  const log = new Database(path, { readonly: true, fileMustExist: true, timeout: 10_000 });
-  try {
-    const head = Number(log.prepare('SELECT max(position) FROM events').pluck().get() ?? 0);
-    log.prepare('VACUUM INTO ?').run(partial);
-    return head;
+    const worker = new Worker(new URL('./backup.worker.js', import.meta.url), { workerData: task });
+    return await answerOf(worker);
   } finally {
-    log.close();
+    clearInterval(watching);
+    progress.stop();
+    for (const signal of SIGNALS) process.removeListener(signal, abandon);
   }
 }
 
-function checked(partial: string, headBefore: number): { events: number; position: number } {
-  const copy = new Database(partial, { readonly: true, fileMustExist: true });
-  try {
-    const found = copy.pragma('integrity_check(1)', { simple: true });
-    if (found !== 'ok') throw new Failed(`The copy is damaged: ${String(found)}`);
-    const [events = 0, position = 0] = copy
-      .prepare('SELECT count(*), coalesce(max(position), 0) FROM events')
-      .raw()
-      .get() as number[];
-    if (position < headBefore || events !== position) {
-      throw new Failed(`The copy has ${events} events up to ${position}; the log was at ${headBefore}`);
-    }
-    return { events, position };
-  } finally {
-    copy.close();
-  }
-}
-
-function fsync(path: string): void {
-  const descriptor = openSync(path, 'r');
-  fsyncSync(descriptor);
-  closeSync(descriptor);
+function answerOf(worker: Worker): Promise<BackupReport> {
+  return new Promise((resolve, reject) => {
+    worker.once('message', (report: BackupReport) => {
+      if (report.refused !== undefined) reject(new StoreRefused(report.refused));
+      else if (report.failed !== undefined) reject(new Failure(report.failed));
+      else resolve(report);
+    });
+    worker.once('error', reject);
+    worker.once('exit', () => reject(new Failure('The backup ended without a word')));
+  });
 }

@@ -1,184 +1,199 @@
-// `switchyard copy FROM TO`: moves a log from one store to another, event by event in the order of the log, and then
-// reads both and compares them. Cut short, it goes on where it ended when it is run again.
-import { createHash } from 'node:crypto';
-import { Command } from 'commander';
-import { readAddress, readConfig, type EventStoreAddress } from '../src/config.js';
+// `switchyard copy FROM TO`: a log into another store, append by append in the order of the log, and then a look at
+// every byte of both. Events are never parsed: whatever stands in the one comes to stand in the other.
+import { existsSync } from 'node:fs';
+import type { Command } from 'commander';
+import { ADDRESS_HELP, addressFrom, nameOf } from './addresses.js';
+import { compareLogs, eventsOf, type Comparison, type Difference } from './compare-logs.js';
+import { EXIT, examplesAndCodes, Failure } from './exit.js';
+import { count, counted, showProgress } from './progress.js';
+import type { EventStoreAddress } from '../src/config.js';
 import {
   AppendTooLarge,
-  PAGE_EVENTS_MAX,
+  RevisionConflict,
   START,
+  StoreRefused,
   type EventStore,
   type Position,
   type StoredEvent,
 } from '../src/store/event-store.js';
 import { openEventStore } from '../src/store/open-event-store.js';
-import { exitCodes, Failed, progressOf, report, type OutputOptions, type Progress } from './outcome.js';
 
-export function copyCommand(): Command {
-  return new Command('copy')
-    .argument(
-      '<from>',
-      'a log, as SWITCHYARD_EVENT_STORE names it, or env:NAME of the variable that holds that',
-    )
-    .argument('<to>', 'an empty log, or what an earlier copy had made of it; named likewise')
-    .description('copies a log into another store and compares the two; no server may be running on either')
-    .option('--json', 'says what was done as JSON')
-    .addHelpText(
-      'after',
-      '\nExample, with TARGET=postgres://… in the environment:\n  switchyard copy sqlite:data/events.db env:TARGET',
-    )
-    .action(async (from: string, to: string, options: OutputOptions) => {
-      const addresses = [addressOf('FROM', from), addressOf('TO', to)] as const;
-      const done = await copyBetween(...addresses);
-      const { events, copied, hash } = done;
-      report(
-        options,
-        done,
-        `${events} events, ${copied} of them copied now. Both logs are the same: ${hash}`,
-      );
-    });
+interface Route {
+  readonly from: EventStore;
+  readonly to: EventStore;
+  /** What comes after it in the source came after the copy had begun. */
+  readonly head: Position;
+  /** SQLite and PostgreSQL number 1, 2, 3 …; a KurrentDB counts the bytes of all that it holds. */
+  readonly positionsCount: boolean;
 }
 
 export interface Copied {
-  /** In each of the logs. */
+  /** In each of the two. */
   readonly events: number;
-  /** Of those, how many this run has appended. */
+  /** Of those, how many came to stand in the target by this. */
   readonly copied: number;
-  /** SHA-256 over all events of either log. */
-  readonly hash: string;
+  /** Of the newest event in the source. */
+  readonly position: Position;
+  readonly sha256: string;
 }
 
-/** Throws `Failed` with exit code 2 where the two logs differ. */
-export async function copyBetween(from: EventStoreAddress, to: EventStoreAddress): Promise<Copied> {
-  const source = await openEventStore(from);
+export function addCopy(program: Command): void {
+  program
+    .command('copy')
+    .description(
+      'Copy the log FROM into the store TO, and compare the two byte for byte. No server may be writing to either. ' +
+        'TO is empty, or holds the beginning of FROM: a copy that was interrupted goes on where it ended.',
+    )
+    .argument('<FROM>', 'the address of the log')
+    .argument('<TO>', 'the address of the store that it is copied into')
+    .option('--json', 'print the outcome as one line of JSON')
+    .helpOption('-h, --help', 'print this')
+    .allowExcessArguments(false)
+    .addHelpText('after', ADDRESS_HELP)
+    .addHelpText(
+      'after',
+      examplesAndCodes(
+        [
+          'switchyard copy sqlite:data/events.db env:NEW_STORE',
+          'switchyard copy env:OLD_STORE sqlite:/var/lib/switchyard/events.db',
+          'switchyard copy --json sqlite:backup.db env:NEW_STORE',
+        ],
+        [EXIT.ok, EXIT.failed, EXIT.differs, EXIT.usage, EXIT.refused],
+      ),
+    )
+    .action(async (from: string, to: string, { json }: { readonly json?: true }) => {
+      const target = addressFrom(to, 'TO');
+      const outcome = await copyBetween(addressFrom(from, 'FROM'), target);
+      process.stdout.write(json === true ? inJson(outcome) : inWords(outcome, target));
+    });
+}
+
+/** Throws a `Failure`, with exit code 2 where the two come to differ. */
+export async function copyBetween(source: EventStoreAddress, target: EventStoreAddress): Promise<Copied> {
+  if (JSON.stringify(source) === JSON.stringify(target)) {
+    throw new Failure('FROM and TO are the same log', EXIT.usage);
+  }
+  // Opening would begin a new log where there is none.
+  if (source.kind === 'sqlite' && !existsSync(source.path)) {
+    throw new StoreRefused(`FROM: there is no log at ${source.path}`);
+  }
+  const from = await opened(source, 'FROM');
   try {
-    const target = await openEventStore(to);
+    const to = await opened(target, 'TO');
     try {
-      return await copyLog(source, target, countsPositions(from) && countsPositions(to));
+      const head = await from.head();
+      const positionsCount = source.kind !== 'kurrentdb' && target.kind !== 'kurrentdb';
+      return await copyAndCompare({ from, to, head, positionsCount });
     } finally {
-      await target.close();
+      await to.close();
     }
   } finally {
-    await source.close();
+    await from.close();
   }
 }
 
-/** `samePositions`: both stores number their events 1, 2, 3 … */
-export async function copyLog(
-  source: EventStore,
-  target: EventStore,
-  samePositions: boolean,
-): Promise<Copied> {
-  const head = await source.head();
-  const progress = progressOf('copying', Number(head));
+async function opened(address: EventStoreAddress, argument: string): Promise<EventStore> {
   try {
-    const after = await endOfPrefix(source, target);
-    const copied = await appendRest(source, target, after, progress);
-    if ((await source.head()) !== head)
-      throw new Failed('FROM was written to meanwhile; stop its servers first');
-    return { ...(await compare(source, target, samePositions)), copied };
+    return await openEventStore(address);
+  } catch (error) {
+    throw error instanceof StoreRefused ? new StoreRefused(`${argument}: ${error.message}`) : error;
+  }
+}
+
+async function copyAndCompare(route: Route): Promise<Copied> {
+  const before = await compare(route);
+  const copied = await copyAfter(before.position, route);
+  const { same, position, hash } = copied === 0 ? before : await compare(route);
+  if (position !== route.head) throw differing({ event: same + 1, what: 'TO ends before it, FROM goes on' });
+  if ((await route.from.head()) !== route.head) {
+    throw new Failure(
+      'FROM was written to meanwhile: stop every server on it, and run this again for the rest',
+    );
+  }
+  return { events: same, copied, position, sha256: hash };
+}
+
+async function compare(route: Route): Promise<Comparison> {
+  const progress = showProgress('Comparing');
+  try {
+    const onEvent = ({ position }: StoredEvent): void => progress.reached(share(position, route.head));
+    const compared = await compareLogs({ ...route, onEvent });
+    if (compared.difference !== undefined) throw differing(compared.difference);
+    return compared;
   } finally {
     progress.stop();
   }
 }
 
-/** Where in the source the target ends; throws when it holds anything else than the beginning of the source. */
-async function endOfPrefix(source: EventStore, target: EventStore): Promise<Position> {
-  const ours = eventsOf(source, START);
-  let end = START;
-  for await (const theirs of eventsOf(target, START)) {
-    const { value } = await ours.next();
-    const same = value !== undefined && textOf(value) === textOf(theirs);
-    if (!same)
-      throw new Failed(
-        `TO is not empty, and not the beginning of FROM: ${placeOf(theirs)} differs`,
-        exitCodes.differs,
-      );
-    end = value.position;
-  }
-  return end;
+function differing({ event, what }: Difference): Failure {
+  return new Failure(`The logs differ at event ${count(event)}: ${what}`, EXIT.differs);
 }
 
-async function appendRest(source: EventStore, target: EventStore, after: Position, progress: Progress) {
+/** How many events were copied. */
+async function copyAfter(reached: Position, { from, to, head }: Route): Promise<number> {
+  const progress = showProgress('Copying');
   let copied = 0;
-  let group: StoredEvent[] = [];
-  const append = async (): Promise<void> => {
-    const [first] = group;
-    if (first === undefined) return;
-    const expected = first.revision === 0 ? 'no-stream' : first.revision - 1;
-    try {
-      await target.append(
-        first.stream,
-        group.map(({ id, type, data, meta }) => ({ id, type, data, meta })),
-        expected,
-      );
-    } catch (error) {
-      if (!(error instanceof AppendTooLarge)) throw error;
-      throw new Failed(`TO cannot hold ${placeOf(first)}: ${error.message}`);
+  try {
+    for await (const append of appendsOf(eventsOf(from, reached, head))) {
+      // One after the other: what was interrupted then always is a beginning of the log, and can be gone on with.
+      await appendTo(to, append);
+      copied += append.length;
+      progress.reached(share(append.at(-1)?.position ?? START, head));
     }
-    copied += group.length;
-    progress.to(Number(group.at(-1)?.position ?? 0));
-    group = [];
-  };
-  for await (const event of eventsOf(source, after)) {
-    if (!belongsTo(group, event)) await append();
-    group.push(event);
+  } finally {
+    progress.stop();
   }
-  await append();
   return copied;
 }
 
-/** Events of one command stand together on one stream and share their metadata, so they were one append. */
-function belongsTo(group: readonly StoredEvent[], { stream, meta }: StoredEvent): boolean {
-  const last = group.at(-1);
-  return last !== undefined && last.stream === stream && last.meta === meta;
-}
-
-async function compare(source: EventStore, target: EventStore, samePositions: boolean) {
-  const hash = createHash('sha256');
-  const theirs = eventsOf(target, START);
-  let events = 0;
-  for await (const ours of eventsOf(source, START)) {
-    const { value } = await theirs.next();
-    const same = value !== undefined && textOf(value) === textOf(ours);
-    if (!same || (samePositions && value.position !== ours.position)) {
-      throw new Failed(`The logs differ at ${placeOf(ours)}`, exitCodes.differs);
+/**
+ * What was appended as one is appended as one again, so that no half of a release ever stands in the target. A
+ * command writes the same metadata, with the id of its request in it, to all events of its append. Where a client
+ * used an id twice within a millisecond, two appends become one: that changes no event, nor their order.
+ */
+async function* appendsOf(events: AsyncIterable<StoredEvent>): AsyncGenerator<StoredEvent[]> {
+  let append: StoredEvent[] = [];
+  for await (const event of events) {
+    const [first] = append;
+    if (first !== undefined && (event.stream !== first.stream || event.meta !== first.meta)) {
+      yield append;
+      append = [];
     }
-    hash.update(textOf(ours));
-    events += 1;
+    append.push(event);
   }
-  const { value: more } = await theirs.next();
-  if (more !== undefined) throw new Failed(`TO has more than FROM: ${placeOf(more)}`, exitCodes.differs);
-  return { events, hash: hash.digest('hex') };
+  if (append.length > 0) yield append;
 }
 
-async function* eventsOf(store: EventStore, after: Position): AsyncGenerator<StoredEvent, undefined> {
-  for (let from = after; ;) {
-    const page = await store.readAll({ after: from, limit: PAGE_EVENTS_MAX });
-    yield* page;
-    const last = page.at(-1);
-    if (last === undefined) return undefined;
-    from = last.position;
+async function appendTo(to: EventStore, append: readonly StoredEvent[]): Promise<void> {
+  const [first] = append;
+  if (first === undefined) return;
+  const { stream, revision, position } = first;
+  try {
+    await to.append(stream, append, revision === 0 ? 'no-stream' : revision - 1);
+  } catch (error) {
+    if (error instanceof AppendTooLarge) {
+      throw new Failure(`TO cannot hold this log: ${error.message} (position ${position} of FROM)`);
+    }
+    if (error instanceof RevisionConflict) {
+      throw new Failure(`Somebody else is writing to TO: ${error.message}`, EXIT.differs);
+    }
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new Failure(`${reason}. Run the same command again to go on from here`);
   }
 }
 
-/** Everything that a store has to keep of an event, in an unmistakable form. */
-function textOf({ stream, revision, id, type, data, meta }: StoredEvent): string {
-  return `${JSON.stringify([stream, revision, id, type, data, meta])}\n`;
+function share(position: Position, head: Position): number {
+  return head === START ? 1 : Number(position) / Number(head);
 }
 
-function placeOf({ stream, revision, position }: StoredEvent): string {
-  return `${stream} revision ${revision}, position ${position}`;
+function inWords({ events, copied, sha256 }: Copied, target: EventStoreAddress): string {
+  const already = events > copied ? `, ${count(events - copied)} were there already` : '';
+  return (
+    `Copied ${counted(copied, 'event')} to ${nameOf(target)}${already}\n` +
+    `The two are the same in all ${counted(events, 'event')}, SHA-256 ${sha256}\n`
+  );
 }
 
-function countsPositions({ kind }: EventStoreAddress): boolean {
-  return kind !== 'kurrentdb';
-}
-
-/** A password need not stand in the list of processes: `env:NAME` reads the address from the environment. */
-function addressOf(what: string, text: string): EventStoreAddress {
-  const name = /^env:(\w+)$/.exec(text)?.[1];
-  const address = readAddress(name === undefined ? text : (process.env[name] ?? ''), readConfig().dataFolder);
-  if (typeof address !== 'string') return address;
-  throw new Failed(`${what} ${address}`, exitCodes.usage);
+function inJson(outcome: Copied): string {
+  return `${JSON.stringify({ ...outcome, position: String(outcome.position) })}\n`;
 }

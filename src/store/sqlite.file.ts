@@ -122,7 +122,7 @@ function createLog(file: string): void {
   closeSync(folder);
 }
 
-function checkLog(file: string): void {
+export function checkLog(file: string): void {
   // The last connection takes the -wal away when it closes, so events in it mean a crash.
   const stoppedCleanly = walBytes(file) === 0;
   const { size } = statSync(file);
