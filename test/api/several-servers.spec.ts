@@ -76,7 +76,9 @@ describe('Two servers on one PostgreSQL', () => {
       const [one, other] = [await everythingOn(two.http(0)), await everythingOn(two.http(1))];
       expect(other).toEqual(one);
       expect(await two.fresh(everythingOn)).toEqual(one);
-      expect(two.errors).toBe('');
+      // Warnings are about what could not be served at the moment; anything else would be a fault.
+      const said = two.errors.split('\n').filter((line) => line !== '');
+      expect(said.filter((line) => !line.startsWith('{"level":40,'))).toEqual([]);
     },
     600_000,
   );
