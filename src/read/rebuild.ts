@@ -37,13 +37,10 @@ export class Rebuild {
       onError: (error) => (this.failure = error instanceof Error ? error : new Error(String(error))),
     });
     try {
-      await this.until(() => next.progress.position >= this.old.progress.position);
+      while (next.progress.position < this.old.progress.position) await this.pause();
       if (this.old.halts.length === 0) equal = await next.equals(this.old);
-      // What memory has forgotten because the old rows hold it, the new ones have to hold too.
-      await this.until(
-        () =>
-          next.sentPosition === this.old.sentPosition && next.progress.position >= this.old.progress.position,
-      );
+      // Nothing is waited for between the last look and the change, so that no event comes in between.
+      while (!this.standsWithOld(next)) await this.pause();
       const closed = subscription.close();
       changeOver(next);
       await closed;
@@ -66,11 +63,14 @@ export class Rebuild {
     await new Promise((resolve) => setTimeout(resolve, PAUSE_MS));
   }
 
-  /** The condition holds when this returns: nothing comes in between. */
-  private async until(condition: () => boolean): Promise<void> {
-    while (!condition()) {
-      if (this.failure !== undefined) throw this.failure;
-      await new Promise((resolve) => setTimeout(resolve, PAUSE_MS));
-    }
+  /** Also written as far: what memory has forgotten because the old rows hold it, the new ones have to hold too. */
+  private standsWithOld({ sentPosition, progress }: ViewDatabase): boolean {
+    return sentPosition === this.old.sentPosition && progress.position >= this.old.progress.position;
+  }
+
+  /** Throws when the log can no longer be followed. */
+  private async pause(): Promise<void> {
+    if (this.failure !== undefined) throw this.failure;
+    await new Promise((resolve) => setTimeout(resolve, PAUSE_MS));
   }
 }

@@ -10,6 +10,7 @@ import { Streams } from '../../src/commands/streams.js';
 import { LogFollower } from '../../src/read/log-follower.js';
 import type { StoredEvent, Subscriber, Subscription } from '../../src/store/event-store.js';
 import { MemoryEventStore } from '../../src/store/memory.event-store.js';
+import { idempotencyKeys, type KeyedEffect } from '../../projections/idempotency-keys.js';
 import { until } from '../store/event-store.contract.js';
 
 /** The second server that follows this log hears of an event only once that is let through. */
@@ -122,6 +123,14 @@ describe('A server that has not heard yet of what another one did', () => {
     await until(() => store.letThrough());
     await until(() => store.isWaiting);
     expect(await create(behind, callerWith('both'), 'both', 'id-of-the-retry')).toEqual(done);
+
+    // The rest comes when the rows hold the first part already and memory has forgotten it.
+    const owner = { workspaceId: callerWith('').workspaceId, actorId: 'k1' };
+    const { revision } = behind.follower.effectOf(owner, 'both') as KeyedEffect;
+    await behind.follower.rows(idempotencyKeys);
+    await until(() => store.letThrough());
+    await behind.follower.reached(done.position, 1_000);
+    expect(behind.follower.effectOf(owner, 'both')?.revision).toBe(revision);
   });
 });
 

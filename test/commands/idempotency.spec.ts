@@ -101,6 +101,30 @@ describe('A command whose answer was lost before it was kept', () => {
   });
 });
 
+describe('An answer', () => {
+  it('is kept whole up to 64 KiB, and beyond where there is no effect to word it from again', async () => {
+    const [first] = servers as [(typeof servers)[0]];
+    const kept = async (key: string, bytes: number): Promise<number | undefined> => {
+      await first.answered.record(callerWith(key), { status: 200, body: 'é'.repeat(bytes / 2) });
+      const { answer } = await first.answered.find(callerWith(key));
+      return answer?.body === null ? undefined : Buffer.byteLength(answer?.body ?? '');
+    };
+    for (const slug of ['short', 'long']) await create(first, callerWith(slug), slug, `id-${slug}`);
+    expect(await kept('short', 65_536)).toBe(65_536);
+    expect(await kept('long', 65_538)).toBeUndefined();
+    expect(await kept('without-effect', 200_000)).toBe(200_000);
+  });
+
+  it('that two servers give at once is one: the second gives that of the first', async () => {
+    const answers = await Promise.all(
+      servers.map(({ answered }, number) =>
+        answered.record(callerWith('no-change'), { status: 200, body: `${number}` }),
+      ),
+    );
+    expect(new Set(answers.map(({ body }) => body)).size).toBe(1);
+  });
+});
+
 describe('A key', () => {
   it('that stands for another command is refused, whether its answer was kept or not', async () => {
     const [first] = servers as [(typeof servers)[0]];
