@@ -217,8 +217,9 @@ function asRefused(file: string, error: unknown): StoreRefused {
   return new StoreRefused(`${file} cannot be opened: ${messageOf(error)}`);
 }
 
+/** By its shape: the driver's errors may come from another realm, whose `Error` is not the one here. */
 export function codeOf(error: unknown): string {
-  return error instanceof Error && 'code' in error ? String(error.code) : '';
+  return typeof error === 'object' && error !== null && 'code' in error ? String(error.code) : '';
 }
 
 export function messageOf(error: unknown): string {
