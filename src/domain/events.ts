@@ -1,5 +1,6 @@
 // Every fact that the log may hold, who is answerable for each, and the names of the streams.
 import type { AccessEvent } from './access.events.js';
+import type { AuditEvent } from './audit.events.js';
 import type { CommandAnswered } from './command.events.js';
 import type { EnvironmentEvent } from './environment.events.js';
 import type { FlowEvent } from './flow.events.js';
@@ -7,7 +8,7 @@ import type { ProjectEvent } from './project.events.js';
 import type { SlugReserved } from './slug.events.js';
 
 export type DomainEvent =
-  AccessEvent | ProjectEvent | SlugReserved | FlowEvent | EnvironmentEvent | CommandAnswered;
+  AccessEvent | ProjectEvent | SlugReserved | FlowEvent | EnvironmentEvent | CommandAnswered | AuditEvent;
 
 export interface Actor {
   readonly type: 'api-key' | 'system';
@@ -37,7 +38,10 @@ export interface EventMetadata {
 
 export const SCHEMA = 1;
 
-export const STREAM_KINDS = ['access', 'project', 'slug', 'flow', 'environment', 'command'] as const;
+export const STREAM_KINDS = [
+  ...(['access', 'project', 'slug', 'flow', 'environment', 'command'] as const),
+  ...(['record', 'attempt'] as const),
+] as const;
 export type StreamKind = (typeof STREAM_KINDS)[number];
 
 /** The kind has no dash: stores that group streams by kind cut the name at the first one. */

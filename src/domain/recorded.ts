@@ -42,6 +42,9 @@ const KNOWN: Record<DomainEvent['type'], true> = {
   VersionsPromoted: true,
   EnvironmentRolledBack: true,
   CommandAnswered: true,
+  SigningKeyAnnounced: true,
+  LogRestored: true,
+  AttemptDenied: true,
 };
 
 export const EVENT_TYPES = Object.keys(KNOWN) as readonly DomainEvent['type'][];

@@ -77,6 +77,9 @@ export class LiveViews {
       case 'ProjectSlugReserved':
       case 'FlowSlugReserved':
       case 'CommandAnswered':
+      case 'SigningKeyAnnounced':
+      case 'LogRestored':
+      case 'AttemptDenied':
       case 'VersionEdited':
       case 'VersionLocked':
         return;

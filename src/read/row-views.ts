@@ -5,7 +5,7 @@ import { Recorded, UnknownEvent, type StoredFact } from '../domain/recorded.js';
 import { activeVersions } from '../../projections/active-versions.js';
 import { flows } from '../../projections/flows.js';
 import { idempotencyKeys } from '../../projections/idempotency-keys.js';
-import type { Projection } from '../../projections/projection.js';
+import type { LogProjection, Projection } from '../../projections/projection.js';
 import { projects } from '../../projections/projects.js';
 import { releases } from '../../projections/releases.js';
 import { versions } from '../../projections/versions.js';
@@ -13,7 +13,9 @@ import { workspaces } from '../../projections/workspaces.js';
 import { haltAt, isConcerned, type Halt } from './halt.js';
 import { SqliteTables } from './sqlite-tables.js';
 
-export const PROJECTIONS: readonly Projection[] = [
+type RowView = Projection | LogProjection;
+
+export const PROJECTIONS: readonly RowView[] = [
   ...[workspaces, projects, flows, versions, activeVersions, releases, idempotencyKeys],
 ];
 
@@ -38,7 +40,7 @@ export class RowViews {
 
   constructor(
     private readonly database: Database.Database,
-    private readonly projections: readonly Projection[] = PROJECTIONS,
+    private readonly projections: readonly RowView[] = PROJECTIONS,
   ) {
     this.tables = new SqliteTables(database);
   }
@@ -70,53 +72,68 @@ export class RowViews {
 
   /** Throws only what is wrong with the disk; then nothing of the batch has happened. */
   fold(batch: readonly StoredFact[]): void {
-    const last = batch.at(-1);
-    if (last === undefined) return;
+    if (batch.length === 0) return;
     const halted: Halt[] = [];
     const entries = batch.map((stored) => new Entry(stored));
     this.database.transaction(() => {
       for (const projection of this.running()) {
         const halt = this.foldInto(projection, entries);
-        if (halt === undefined) this.reach(projection, last);
-        else halted.push(halt);
+        if (halt !== undefined) halted.push(halt);
       }
     })();
     this.halts.push(...halted);
   }
 
-  private running(): Projection[] {
+  private running(): RowView[] {
     return this.projections.filter(({ name }) => !this.halts.some(({ view }) => view === name));
   }
 
-  private foldInto(projection: Projection, entries: readonly Entry[]): Halt | undefined {
+  /** Undefined when it took them all. */
+  private foldInto(view: RowView, entries: readonly Entry[]): Halt | undefined {
     this.database.exec('SAVEPOINT view');
-    const failure = this.firstFailure(projection, entries);
-    if (failure !== undefined) {
+    let halt: Halt | undefined;
+    if (this.failureOf(view, entries) === undefined) this.reach(view, entries);
+    else {
       this.database.exec('ROLLBACK TO view');
-      const before = entries.slice(0, failure.index);
-      this.firstFailure(projection, before);
-      const reached = before.at(-1);
-      if (reached !== undefined) this.reach(projection, reached.stored);
+      halt = this.foldOneByOne(view, entries);
     }
     this.database.exec('RELEASE view');
-    return failure && haltAt(projection.name, failure.at.stored, failure.error);
+    return halt;
   }
 
-  private firstFailure(projection: Projection, entries: readonly Entry[]) {
-    for (const [index, at] of entries.entries()) {
-      try {
-        at.foldInto(projection, this.tables);
-      } catch (error) {
-        if (isOfTheDisk(error)) throw error;
-        return { index, at, error };
-      }
+  /** As far as they go. */
+  private foldOneByOne(view: RowView, entries: readonly Entry[]): Halt | undefined {
+    for (const entry of entries) {
+      this.database.exec('SAVEPOINT entry');
+      const error = this.failureOf(view, [entry]);
+      if (error !== undefined) this.database.exec('ROLLBACK TO entry');
+      this.database.exec('RELEASE entry');
+      if (error !== undefined) return haltAt(view.name, entry.stored, error);
+      this.reach(view, [entry]);
     }
     return undefined;
   }
 
-  private reach({ name }: Projection, { position, id }: StoredFact): void {
+  private failureOf(view: RowView, entries: readonly Entry[]): Error | undefined {
+    try {
+      if ('take' in view) {
+        view.take(
+          this.tables,
+          entries.map(({ stored }) => stored),
+        );
+      } else for (const entry of entries) entry.foldInto(view, this.tables);
+      return undefined;
+    } catch (error) {
+      if (isOfTheDisk(error)) throw error;
+      return error instanceof Error ? error : new Error(String(error));
+    }
+  }
+
+  private reach({ name }: RowView, entries: readonly Entry[]): void {
+    const last = entries.at(-1)?.stored;
+    if (last === undefined) return;
     const sql = 'UPDATE checkpoints SET position = ?, event_id = ? WHERE view = ?';
-    this.tables.run(sql, position, id, name);
+    this.tables.run(sql, last.position, last.id, name);
   }
 }
 
