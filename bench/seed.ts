@@ -1,10 +1,9 @@
 // Fills a log quickly and honestly: the facts are decided by the domain and carry the metadata, ids and digests that
 // a command would have given them. Only the way in is short: in large batches, straight through the event store.
-import { join } from 'node:path';
 import { v7 as uuidv7 } from 'uuid';
 import { digestOf } from '../src/commands/content.js';
 import { ProjectStream, type InProject } from '../src/commands/project-stream.js';
-import type { Config } from '../src/config.js';
+import { readConfig, type Config } from '../src/config.js';
 import { environment, type EnvironmentCommand } from '../src/domain/environment.js';
 import { fold } from '../src/domain/decider.js';
 import { SCHEMA, slugStream, streamOf, type DomainEvent, type EventMetadata } from '../src/domain/events.js';
@@ -47,14 +46,7 @@ export function contentOf(slug: string, version: number) {
 }
 
 export async function plant(folder: string, key: string, plan: SeedPlan): Promise<Seed> {
-  const config: Config = {
-    port: 0,
-    host: '127.0.0.1',
-    dataFolder: folder,
-    eventStore: { kind: 'sqlite', path: join(folder, 'events.db') },
-    adminKey: key,
-    logLevel: 'silent',
-  };
+  const config = readConfig({ SWITCHYARD_DATA: folder, SWITCHYARD_ADMIN_KEY: key });
   const { caller, environmentIds } = await prepare(config, plan);
   const store = await openEventStore(config.eventStore);
   const seeding = new Seeding(store, caller);

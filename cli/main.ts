@@ -3,6 +3,7 @@
 // once it runs. However a command ends, what went wrong is one line on stderr and an exit code.
 import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
+import { addAcceptRestored } from './accept-restored.js';
 import { addBackup } from './backup.js';
 import { addCopy } from './copy.js';
 import { EXIT, exitCodeOf, inOneLine } from './exit.js';
@@ -16,7 +17,7 @@ const program = new Command('switchyard')
   .exitOverride()
   .configureOutput({ outputError: (text, write) => write(`${inOneLine(text.replace(/^error: /, ''))}\n`) })
   .addHelpText('after', '\nswitchyard COMMAND --help shows examples and exit codes.');
-for (const add of [addServe, addBackup, addCopy]) add(program);
+for (const add of [addServe, addBackup, addCopy, addAcceptRestored]) add(program);
 
 try {
   await program.parseAsync();

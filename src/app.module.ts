@@ -6,6 +6,7 @@ import { FlowsController } from './api/flows.controller.js';
 import { HealthController } from './api/health.controller.js';
 import { Metrics } from './api/metrics.js';
 import { ProjectsController } from './api/projects.controller.js';
+import { RecordController } from './api/record.controller.js';
 import { ReleasesController } from './api/releases.controller.js';
 import { VersionsController } from './api/versions.controller.js';
 import { ViewsController } from './api/views.controller.js';
@@ -64,6 +65,7 @@ export class AppModule {
         ReleasesController,
         FlowsController,
         VersionsController,
+        RecordController,
         ViewsController,
         HealthController,
       ],

@@ -11,6 +11,21 @@ export type EventStoreAddress =
   /** The address may hold a password: it never reaches logs, errors or answers. */
   | { readonly kind: 'postgres' | 'kurrentdb'; readonly url: string };
 
+/** Where signed checkpoints are sent beside `heads.log`. An address may hold a secret. */
+export type CheckpointSinkAddress =
+  { readonly kind: 'file'; readonly path: string } | { readonly kind: 'webhook'; readonly url: string };
+
+/** How the log is proven. */
+export interface RecordConfig {
+  /** The name that stands in checkpoints and before their signatures. */
+  readonly logName: string;
+  /** Path of the Ed25519 key, in PEM; made at the first start. */
+  readonly signingKey: string;
+  /** Path of the file that remembers what was seen of the log. */
+  readonly heads: string;
+  readonly sink: CheckpointSinkAddress | undefined;
+}
+
 export interface Config {
   /** 0 takes any port that is free. */
   readonly port: number;
@@ -18,6 +33,7 @@ export interface Config {
   readonly dataFolder: string;
   readonly eventStore: EventStoreAddress;
   readonly adminKey: string | undefined;
+  readonly record: RecordConfig;
   readonly logLevel: LogLevel;
 }
 
@@ -40,6 +56,7 @@ export function readConfig(environment: Environment = process.env): Config {
     dataFolder,
     eventStore: reader.eventStore(dataFolder),
     adminKey: reader.adminKey(),
+    record: reader.record(dataFolder),
     logLevel: reader.logLevel(),
   };
   reader.refuseUnknownNames();
@@ -51,9 +68,13 @@ export function readConfig(environment: Environment = process.env): Config {
 
 const NAMES = new Set([
   'SWITCHYARD_ADMIN_KEY',
+  'SWITCHYARD_CHECKPOINT_SINK',
   'SWITCHYARD_DATA',
   'SWITCHYARD_EVENT_STORE',
+  'SWITCHYARD_HEADS',
   'SWITCHYARD_LOG_LEVEL',
+  'SWITCHYARD_LOG_NAME',
+  'SWITCHYARD_SIGNING_KEY',
   // Read by the commands that talk to a server, and often set next to the others.
   'SWITCHYARD_KEY',
   'SWITCHYARD_TEST_ESDB',
@@ -61,6 +82,7 @@ const NAMES = new Set([
 ]);
 const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const;
 const HOST_NAME = /^[A-Za-z0-9]([A-Za-z0-9._-]{0,251}[A-Za-z0-9])?$/;
+const LOG_NAME = /^[A-Za-z0-9._-]{1,100}$/;
 const ADMIN_KEY = /^[\x21-\x7e]{32,256}$/;
 const SCHEMES: Readonly<Record<string, 'postgres' | 'kurrentdb'>> = {
   postgres: 'postgres',
@@ -116,6 +138,32 @@ class ConfigReader {
       this.problems.push('SWITCHYARD_ADMIN_KEY must be 32 to 256 printable ASCII characters without spaces');
     }
     return key;
+  }
+
+  record(dataFolder: string): RecordConfig {
+    const logName = this.text('SWITCHYARD_LOG_NAME') ?? 'switchyard';
+    if (!LOG_NAME.test(logName)) {
+      this.problems.push(
+        `SWITCHYARD_LOG_NAME must be 1 to 100 letters, digits, dots, dashes and underscores, not ${quoted(logName)}`,
+      );
+    }
+    const path = (name: string, usual: string) => resolve(this.text(name) ?? join(dataFolder, usual));
+    return {
+      logName,
+      signingKey: path('SWITCHYARD_SIGNING_KEY', 'signing.key'),
+      heads: path('SWITCHYARD_HEADS', 'heads.log'),
+      sink: this.sink(),
+    };
+  }
+
+  private sink(): CheckpointSinkAddress | undefined {
+    const text = this.text('SWITCHYARD_CHECKPOINT_SINK');
+    if (text === undefined) return undefined;
+    const path = /^file:(.+)$/s.exec(text)?.[1];
+    if (path !== undefined) return { kind: 'file', path: resolve(path) };
+    if (/^https?:\/\/\S+$/.test(text) && URL.canParse(text)) return { kind: 'webhook', url: text };
+    this.problems.push('SWITCHYARD_CHECKPOINT_SINK must be file:/path, or begin with https:// or http://');
+    return undefined;
   }
 
   logLevel(): LogLevel {

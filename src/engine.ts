@@ -1,11 +1,18 @@
 // The engine without its HTTP: log, views and commands, opened in their order and closed in the reverse one.
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
+import { CheckpointSink, type SinkLog } from './audit/checkpoint-sink.js';
+import { Checkpoints } from './audit/checkpoints.js';
+import { Fence } from './audit/fence.js';
+import { HeadsLog } from './audit/heads-log.js';
+import { openSigningKey } from './audit/signing-key-file.js';
 import { AnsweredCommands } from './commands/answered-commands.js';
 import { CommandLog } from './commands/command-log.js';
 import { FirstStart } from './commands/first-start.js';
+import { RecordKeeper } from './commands/keep-record.js';
 import { Streams } from './commands/streams.js';
-import type { Config } from './config.js';
+import type { Loss } from './audit/compare-with-heads.js';
+import type { Config, RecordConfig } from './config.js';
 import { LogFollower } from './read/log-follower.js';
 import { NotCaughtUp } from './read/progress.js';
 import { ReleaseLog } from './read/release-log.js';
@@ -15,13 +22,20 @@ import { StoreRefused, type EventStore } from './store/event-store.js';
 import { openEventStore } from './store/open-event-store.js';
 import { lockFile } from './store/sqlite.file.js';
 
+const SILENT: SinkLog = { warn: () => undefined };
+
 export class Engine {
+  readonly fence = new Fence();
+  readonly recordKeeper: RecordKeeper;
   readonly streams: Streams;
   readonly commandLog: CommandLog;
   readonly answeredCommands: AnsweredCommands;
   readonly releases: ReleaseLog;
   readonly versions: VersionLog;
   readonly viewsStatus: ViewsStatus;
+  readonly checkpoints: Checkpoints;
+  /** What the log has lost since it was last seen here; the server is fenced while there is anything. */
+  losses: readonly Loss[] = [];
   /** The administrator key, when this start made it. */
   newKey: string | undefined;
 
@@ -29,17 +43,37 @@ export class Engine {
     readonly store: EventStore,
     readonly follower: LogFollower,
     private readonly viewsLock: { close(): void },
+    record: OpenRecord,
   ) {
     this.streams = new Streams(store, follower);
-    this.commandLog = new CommandLog(store, follower);
+    this.commandLog = new CommandLog(store, follower, this.fence);
+    this.recordKeeper = new RecordKeeper(this.commandLog, this.streams);
     this.answeredCommands = new AnsweredCommands(store, follower, this.commandLog);
     this.releases = new ReleaseLog(store, follower);
     this.versions = new VersionLog(follower);
-    this.viewsStatus = new ViewsStatus(store, follower);
+    this.viewsStatus = new ViewsStatus(store, follower, this.fence);
+    const { fence, recordKeeper: keeper } = this;
+    this.checkpoints = new Checkpoints({ store, follower, keeper, fence, ...record });
   }
 
-  /** Throws `StoreRefused` when the log cannot be opened; it is left as it was. */
-  static async open({ dataFolder, eventStore, adminKey }: Config): Promise<Engine> {
+  /** Ready to serve; fenced, where the log is not what it was. Throws `StoreRefused`. */
+  static async open(config: Config, log?: SinkLog): Promise<Engine> {
+    const engine = await Engine.look(config, log);
+    // A log that lost its beginning must not be given a new one.
+    if (engine.losses.length > 0) return engine;
+    try {
+      engine.newKey = await new FirstStart(engine).prepare(config.adminKey);
+      await engine.checkpoints.begin();
+      return engine;
+    } catch (error) {
+      await engine.close();
+      throw error;
+    }
+  }
+
+  /** The log and its views, in which nothing is changed. Throws `StoreRefused` when the log cannot be opened. */
+  static async look(config: Config, log: SinkLog = SILENT): Promise<Engine> {
+    const { dataFolder, eventStore } = config;
     makeFolder(dataFolder);
     const store = await openEventStore(eventStore);
     const close: (() => unknown)[] = [() => store.close()];
@@ -50,8 +84,10 @@ export class Engine {
       close.unshift(() => lock.close());
       const follower = await LogFollower.start(store, viewsPath);
       close.unshift(() => follower.close());
-      const engine = new Engine(store, follower, lock);
-      engine.newKey = await new FirstStart(engine).prepare(adminKey);
+      const record = openRecord(config.record, log);
+      close.unshift(() => record.heads.close());
+      const engine = new Engine(store, follower, lock, record);
+      engine.losses = await engine.checkpoints.compare();
       return engine;
     } catch (error) {
       for (const undo of close) await undo();
@@ -61,9 +97,22 @@ export class Engine {
   }
 
   async close(): Promise<void> {
+    await this.checkpoints.close();
     await this.follower.close();
     this.viewsLock.close();
     await this.store.close();
+  }
+}
+
+type OpenRecord = ReturnType<typeof openRecord>;
+
+function openRecord({ signingKey, logName, heads, sink }: RecordConfig, log: SinkLog) {
+  const key = openSigningKey(signingKey, logName);
+  try {
+    return { key, heads: new HeadsLog(heads), sink: sink && new CheckpointSink(sink, log), log };
+  } catch (error) {
+    const why = error instanceof Error ? error.message : String(error);
+    throw new StoreRefused(`The heads of the log cannot be kept in ${heads}: ${why}`);
   }
 }
 

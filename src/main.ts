@@ -21,7 +21,8 @@ try {
 
 async function start(config: Config): Promise<void> {
   const log = pino({ level: config.logLevel }, pino.destination(2));
-  const engine = await Engine.open(config);
+  const engine = await Engine.open(config, log);
+  if (engine.fence.reason !== undefined) log.error({ reason: engine.fence.reason }, 'the log is fenced');
   const server = await serve(engine, config, log).catch(async (error: unknown) => {
     await engine.close();
     throw asRefused(error, config);

@@ -173,6 +173,9 @@ export class ReleaseMadeAnswer {
   /** Of the release, or of the state that needed no change. */
   position: string;
   dryRun: boolean;
+  /** Where the proof is that the signed log holds the release; null where none was made. */
+  @ApiProperty({ type: String, nullable: true })
+  receipt: string | null;
 }
 
 export class ResolutionAnswer {

@@ -27,6 +27,7 @@ const ANY_COMMAND: readonly ProblemCode[] = [
   'invalid-header',
   'idempotency-key-reused',
   'concurrent-change',
+  'log-fenced',
   'outcome-unknown',
   'store-unavailable',
   'storage-full',

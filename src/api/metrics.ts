@@ -42,6 +42,9 @@ export class Metrics {
     this.gauge('switchyard_store_failing', '1 while the log cannot be written or reached.', () =>
       store.failing === undefined && follower.watchdog.blind === undefined ? 0 : 1,
     );
+    this.gauge('switchyard_log_fenced', '1 while the log is not the one that was here before.', () =>
+      engine.fence.reason === undefined ? 0 : 1,
+    );
     this.counter('switchyard_appends_total', 'Appends to the log.', () => store.statistics().appends);
     this.counter(
       'switchyard_commits_total',

@@ -1,6 +1,7 @@
 // Every answer that is not a success: a closed list of codes, each with one status and one title (RFC 9457).
 // Whatever is thrown anywhere becomes one of them here, and nothing of the inside of the server goes with it.
 import { HttpException } from '@nestjs/common';
+import { LogFenced } from '../audit/fence.js';
 import { ContentTooLarge } from '../commands/content.js';
 import { Refused, type FieldError, type RefusalCode } from '../domain/refused.js';
 import { ViewHalted } from '../read/halt.js';
@@ -18,6 +19,7 @@ export type ProblemCode =
   | 'invalid-header'
   | 'invalid-query'
   | 'invalid-reference'
+  | 'log-fenced'
   | 'malformed-json'
   | 'method-not-allowed'
   | 'not-caught-up'
@@ -52,6 +54,7 @@ export const problems: Readonly<Record<ProblemCode, { readonly status: number; r
   'invalid-header': { status: 400, title: 'A header is not what is expected' },
   'invalid-query': { status: 400, title: 'The query is not what is expected' },
   'invalid-reference': { status: 422, title: 'A reference is neither a slug nor an id' },
+  'log-fenced': { status: 503, title: 'The log is not the one that was here before' },
   'malformed-json': { status: 400, title: 'The body is not JSON' },
   'method-not-allowed': { status: 405, title: 'This path does not take that method' },
   'no-prior-release': { status: 409, title: 'There is no release to go back to' },
@@ -59,6 +62,7 @@ export const problems: Readonly<Record<ProblemCode, { readonly status: number; r
   'not-caught-up': { status: 503, title: 'The answer is not up to date yet' },
   'not-found': { status: 404, title: 'There is nothing at this path' },
   'outcome-unknown': { status: 503, title: 'It is not known whether the change was made' },
+  'position-not-found': { status: 404, title: 'There is no such position' },
   'project-not-found': { status: 404, title: 'There is no such project' },
   'rebuild-under-way': { status: 409, title: 'The views are being made anew already' },
   'release-moved': { status: 412, title: 'The release is no longer the one that was reviewed' },
@@ -148,6 +152,9 @@ export function toProblem(error: unknown): Problem {
   }
   if (error instanceof ViewHalted) {
     return new Problem('view-halted', error.message);
+  }
+  if (error instanceof LogFenced) {
+    return new Problem('log-fenced', `Nothing was changed. ${error.message}`);
   }
   return storeProblem(error) ?? frameworkProblem(error) ?? new Problem('internal-error', INTERNAL);
 }

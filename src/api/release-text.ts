@@ -8,6 +8,11 @@ import { presentRelease } from './present.js';
 /** JSON text, which goes out as it is. Not plain `string`, so that the API document does not take it for one. */
 export type JsonText = string & { readonly answers: 'ReleaseMadeAnswer' };
 
+/** Where it is proven that the log holds what stands at a position. */
+function receiptOf(position: bigint): string {
+  return `/api/v1/audit/proof/inclusion?position=${position}`;
+}
+
 export class ReleaseText {
   /** Without the position, and without the last brace. */
   private release: string | undefined;
@@ -27,7 +32,10 @@ export class ReleaseText {
   of({ changed, position, dryRun }: Made): JsonText {
     const where = dryRun ? 'null' : `"${position}"`;
     const release = changed ? `${this.release},"position":${where}}` : 'null';
-    const text = `{"changed":${changed},"release":${release},"position":"${position}","dryRun":${dryRun}}`;
+    const receipt = changed && !dryRun ? `"${receiptOf(position)}"` : 'null';
+    const text =
+      `{"changed":${changed},"release":${release},"position":"${position}","dryRun":${dryRun},` +
+      `"receipt":${receipt}}`;
     return text as JsonText;
   }
 }

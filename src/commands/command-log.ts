@@ -2,6 +2,7 @@
 // Commands of this process on one stream run one after another; one that meets the change of another process is
 // decided again on the new state, never blindly appended.
 import { v7 as uuidv7 } from 'uuid';
+import { Fence } from '../audit/fence.js';
 import type { KeyedEffect } from '../../projections/idempotency-keys.js';
 import { assert } from '../domain/decider.js';
 import { SCHEMA, type Actor, type DomainEvent, type EventMetadata } from '../domain/events.js';
@@ -80,9 +81,12 @@ export class CommandLog {
   constructor(
     private readonly store: EventStore,
     private readonly follower: LogFollower,
+    private readonly fence = new Fence(),
   ) {}
 
+  /** Throws `LogFenced` and `ViewHalted`, before anything is looked at, and whatever deciding and appending throw. */
   async run<State, Event extends DomainEvent>(task: Task<State, Event>): Promise<Outcome<Event>> {
+    this.fence.refuse();
     this.follower.refuseOnceHalted();
     return this.afterOthersOn(task.stream, () => this.decideAndAppend(task));
   }

@@ -6,7 +6,10 @@ import type { EnvironmentState } from '../domain/environment-state.js';
 import { idInStream, slugStream, streamOf } from '../domain/events.js';
 import { flow, type FlowState } from '../domain/flow.js';
 import type { FlowEvent } from '../domain/flow.events.js';
+import type { RecordEvent } from '../domain/audit.events.js';
+import { fold } from '../domain/decider.js';
 import type { ProjectState } from '../domain/project.js';
+import { record, type RecordState } from '../domain/record.js';
 import { Recorded } from '../domain/recorded.js';
 import type { SlugReserved } from '../domain/slug.events.js';
 import type { LogFollower } from '../read/log-follower.js';
@@ -48,6 +51,22 @@ export class Streams {
     const [stored] = await this.store.readStream(slugStream(ownerId, slug), { limit: 1 });
     const state = stored === undefined ? null : (new Recorded(stored).event as Reserved);
     return { state, revision: stored?.revision ?? -1 };
+  }
+
+  /** Read whole each time: it is short, and hardly ever asked for. */
+  async record(workspaceId: string): Promise<Loaded<RecordState>> {
+    const state = record.initial();
+    let revision = -1;
+    for (;;) {
+      const page = await this.store.readStream(streamOf('record', workspaceId), { from: revision + 1 });
+      fold(
+        record,
+        page.map((stored) => new Recorded(stored).event as RecordEvent),
+        state,
+      );
+      revision = page.at(-1)?.revision ?? revision;
+      if (page.length === 0) return { state, revision };
+    }
   }
 
   /**

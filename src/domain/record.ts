@@ -6,6 +6,8 @@ export interface RecordState {
   /** In the order in which they were announced. */
   readonly publicKeys: string[];
   epoch: number;
+  /** Each time an older backup was taken into service: the epoch that it opened, and what it still held. */
+  readonly restored: { readonly epoch: number; readonly survived: number }[];
 }
 
 export interface AnnounceSigningKey {
@@ -27,7 +29,7 @@ export interface RestoreLog {
 export type RecordCommand = AnnounceSigningKey | RestoreLog;
 
 export const record: Decider<RecordState, RecordCommand, RecordEvent> = {
-  initial: () => ({ publicKeys: [], epoch: 1 }),
+  initial: () => ({ publicKeys: [], epoch: 1, restored: [] }),
 
   decide(state, command) {
     switch (command.type) {
@@ -50,6 +52,7 @@ export const record: Decider<RecordState, RecordCommand, RecordEvent> = {
         return state;
       case 'LogRestored':
         state.epoch = event.epoch;
+        state.restored.push({ epoch: event.epoch, survived: event.survived });
         return state;
       default:
         return unreachable(event);

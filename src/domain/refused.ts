@@ -16,6 +16,7 @@ export type RefusalCode =
   | 'no-prior-release'
   | 'not-active'
   | 'project-not-found'
+  | 'position-not-found'
   | 'release-moved'
   | 'release-not-found'
   | 'release-too-large'

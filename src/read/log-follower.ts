@@ -230,7 +230,8 @@ function besides(path: string): string {
   return path.endsWith(BESIDES) ? path.slice(0, -BESIDES.length) : `${path}${BESIDES}`;
 }
 
-async function eventAt(store: EventStore, position: Position): Promise<StoredEvent | undefined> {
+/** Undefined where no event stands at exactly this position. */
+export async function eventAt(store: EventStore, position: Position): Promise<StoredEvent | undefined> {
   const [event] = await store.readAll({ after: position - 1n, limit: 1 });
   return event?.position === position ? event : undefined;
 }

@@ -3,8 +3,10 @@
 import Database from 'better-sqlite3';
 import { Recorded, UnknownEvent, type StoredFact } from '../domain/recorded.js';
 import { activeVersions } from '../../projections/active-versions.js';
+import { auditTrail } from '../../projections/audit-trail.js';
 import { flows } from '../../projections/flows.js';
 import { idempotencyKeys } from '../../projections/idempotency-keys.js';
+import { ledger } from '../../projections/ledger.js';
 import type { LogProjection, Projection } from '../../projections/projection.js';
 import { projects } from '../../projections/projects.js';
 import { releases } from '../../projections/releases.js';
@@ -16,7 +18,8 @@ import { SqliteTables } from './sqlite-tables.js';
 type RowView = Projection | LogProjection;
 
 export const PROJECTIONS: readonly RowView[] = [
-  ...[workspaces, projects, flows, versions, activeVersions, releases, idempotencyKeys],
+  ...[workspaces, projects, flows, versions, activeVersions, releases, idempotencyKeys, ledger],
+  auditTrail,
 ];
 
 /** The last event that is in the rows. */
@@ -139,10 +142,13 @@ export class RowViews {
 
 /** An event of a batch, read once for all views. */
 class Entry {
+  readonly stored: StoredFact;
   private readonly recorded: Recorded | UnknownEvent;
 
-  constructor(readonly stored: StoredFact) {
+  constructor(stored: StoredFact) {
     this.recorded = read(stored);
+    // A view of the log itself need not parse again what the others were given.
+    this.stored = this.recorded instanceof Recorded ? { ...stored, decided: this.recorded.event } : stored;
   }
 
   foldInto(projection: Projection, tables: SqliteTables): void {

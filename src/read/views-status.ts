@@ -1,5 +1,6 @@
 // How the views stand to the log, for whoever watches over a server: where each one is, which have stopped, how far
 // behind the end of the log they are, and whether the log can be written to.
+import { Fence } from '../audit/fence.js';
 import type { EventStore } from '../store/event-store.js';
 import { LIVE_VIEWS } from './live-views.js';
 import type { LogFollower } from './log-follower.js';
@@ -20,6 +21,7 @@ export class ViewsStatus {
   constructor(
     private readonly store: EventStore,
     private readonly follower: LogFollower,
+    private readonly fence = new Fence(),
   ) {}
 
   get views(): ViewStatus[] {
@@ -46,6 +48,7 @@ export class ViewsStatus {
     const { failures, watchdog } = this.follower;
     const lag = watchdog.lagSeconds;
     return [
+      ...(this.fence.reason === undefined ? [] : [this.fence.reason]),
       ...failures,
       ...(this.store.failing === undefined ? [] : [`The log cannot be written: ${this.store.failing}`]),
       ...(watchdog.blind === undefined ? [] : [`The log cannot be reached: ${watchdog.blind}`]),

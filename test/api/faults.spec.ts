@@ -9,7 +9,7 @@ import type { Environment, Page } from '../../scripts/client.js';
 import { FaultyDisk, missingDisk } from '../support/faulty-disk.js';
 import { good, Http, refused } from '../support/http.js';
 import { ADMIN_KEY, ServerProcess, serversOfSuite } from '../support/server-process.js';
-import { unless } from '../support/spec.js';
+import { unless, until } from '../support/spec.js';
 
 const suite = serversOfSuite();
 const disks: FaultyDisk[] = [];
@@ -39,13 +39,6 @@ const namesOf = async (http: Http): Promise<string[]> =>
   (await good(http.get<Page<Environment>>('/environments'))).items.map(({ name }) => name);
 const ready = (http: Http) => http.send<{ failures: string[] }>('GET', '/health/ready');
 
-async function until(condition: () => Promise<boolean>): Promise<void> {
-  const deadline = performance.now() + 15_000;
-  while (!(await condition())) {
-    if (performance.now() > deadline) throw new Error('It did not happen within 15 s');
-    await pause(20);
-  }
-}
 
 describe('A failing disk', () => {
   onDisk(

@@ -5,7 +5,7 @@ import { EventStoreDouble } from '../support/event-store-double.js';
 import { everythingOn, Histories } from '../support/environment-histories.js';
 import { missing, PostgresServer } from '../support/postgres-server.js';
 import { seed } from '../support/random.js';
-import { unless } from '../support/spec.js';
+import { unless, until } from '../support/spec.js';
 import { disturbedBy, TwoServers } from '../support/two-servers.js';
 
 const HISTORIES = Number(process.env['TEST_OUTAGE_HISTORIES'] ?? 6);
@@ -66,7 +66,7 @@ describe.each(stores)('Two servers on %s', (_, without, open) => {
     const http = two.http(0);
     const before = await http.get('/environments');
     await store.stop();
-    await until(async () => (await http.send('GET', '/health/ready')).status === 503);
+    await until(async () => (await http.send('GET', '/health/ready')).status === 503, WAIT_MS_MAX);
     const ready = await http.send<{ failures: string[] }>('GET', '/health/ready');
     expect(ready.body.failures.join()).toMatch(/The log cannot be (reached|written)/);
     expect((await http.get('/environments')).text).toBe(before.text);
@@ -75,7 +75,7 @@ describe.each(stores)('Two servers on %s', (_, without, open) => {
     expect(refused.headers.get('retry-after')).not.toBeNull();
     expect((await http.send('GET', '/health/live')).status).toBe(200);
     await store.start();
-    await until(async () => (await http.send('GET', '/health/ready')).status === 200);
+    await until(async () => (await http.send('GET', '/health/ready')).status === 200, WAIT_MS_MAX);
     expect((await http.post('/environments', { name: 'afterwards' })).status).toBe(201);
   });
 });
@@ -121,10 +121,3 @@ async function eventStoreDb(): Promise<Store> {
   };
 }
 
-async function until(condition: () => Promise<boolean>): Promise<void> {
-  const deadline = performance.now() + WAIT_MS_MAX;
-  while (!(await condition())) {
-    if (performance.now() > deadline) throw new Error(`It did not happen within ${WAIT_MS_MAX} ms`);
-    await pause(50);
-  }
-}

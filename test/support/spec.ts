@@ -68,3 +68,12 @@ export function unless(missing: string) {
     else it.skip(`${title} (${missing})`, check);
   };
 }
+
+/** Looks again and again until it holds; fails when it never does. */
+export async function until(holds: () => boolean | Promise<boolean>, msMax = 15_000): Promise<void> {
+  const deadline = performance.now() + msMax;
+  while (!(await holds())) {
+    if (performance.now() > deadline) throw new Error(`It did not happen within ${msMax} ms`);
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+}
