@@ -54,7 +54,10 @@ async function show(engine: Engine, comment: string | undefined, json: boolean):
   if (accepted) await engine.checkpoints.accept(losses, comment);
   if (losses.length > 0 && !accepted) process.exitCode = EXIT.differs;
   if (json) {
-    const shown = losses.map(({ knownPosition, ...loss }) => ({ ...loss, knownPosition: text(knownPosition) }));
+    const shown = losses.map(({ knownPosition, ...loss }) => ({
+      ...loss,
+      knownPosition: text(knownPosition),
+    }));
     process.stdout.write(`${JSON.stringify({ losses: shown, logEnd: String(logEnd), accepted })}\n`);
     return;
   }

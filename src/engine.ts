@@ -33,6 +33,7 @@ export class Engine {
   readonly releases: ReleaseLog;
   readonly versions: VersionLog;
   readonly viewsStatus: ViewsStatus;
+  readonly headsLog: HeadsLog;
   readonly checkpoints: Checkpoints;
   /** What the log has lost since it was last seen here; the server is fenced while there is anything. */
   losses: readonly Loss[] = [];
@@ -53,6 +54,7 @@ export class Engine {
     this.versions = new VersionLog(follower);
     this.viewsStatus = new ViewsStatus(store, follower, this.fence);
     const { fence, recordKeeper: keeper } = this;
+    this.headsLog = record.heads;
     this.checkpoints = new Checkpoints({ store, follower, keeper, fence, ...record });
   }
 

@@ -12,6 +12,7 @@ import { checkpointText, originOf, type SigningKey } from './checkpoint.js';
 import { describeLoss, lossOf, stillCounts, type Loss } from './compare-with-heads.js';
 import type { Fence } from './fence.js';
 import { signedCheckpoint, type HeadsLog, type SignedCheckpoint } from './heads-log.js';
+import { reread } from './reread.js';
 import { StoredTrees } from './stored-trees.js';
 
 const SIGN_MS = 10_000;
@@ -39,6 +40,7 @@ export class Checkpoints {
   /** By workspace, where it is not the first. */
   private readonly epochs = new Map<string, number>();
   private readonly timers: NodeJS.Timeout[] = [];
+  /** Undefined before the beginning. */
   private rereading: Promise<void> | undefined;
   private closing = false;
   private closeBy = Infinity;
@@ -113,8 +115,10 @@ export class Checkpoints {
     this.closing = true;
     this.closeBy = performance.now() + CLOSE_MS_MAX;
     await this.rereading;
-    await this.attempt(() => this.noteHeads());
-    await this.attempt(() => this.sign());
+    if (this.rereading !== undefined) {
+      await this.attempt(() => this.noteHeads());
+      await this.attempt(() => this.sign());
+    }
     await this.over.sink?.close();
     this.over.heads.close();
   }
@@ -210,33 +214,15 @@ export class Checkpoints {
     }
   }
 
-  /** From the first event to where the start found the log, against every checkpoint that is remembered. */
+  /** From the first event to where the start found the log. */
   private async rereadAll(): Promise<void> {
-    const { store, heads, fence, keeper } = this.over;
-    const trees = new StoredTrees(store);
+    const { store, heads, fence, keeper, follower } = this.over;
     const pause = () => {
       if (this.closing) throw new Error('The server stops');
       return new Promise<void>((resolve) => setTimeout(resolve, PAUSE_MS).unref());
     };
-    const roots = new Map<string, Map<number, SignedCheckpoint>>();
-    for (const workspace of heads.workspaces) {
-      const record = await keeper.record(workspace);
-      const signed = heads.signed(workspace).filter(({ checkpoint }) => stillCounts(record, checkpoint));
-      roots.set(workspace, new Map(signed.map((one) => [one.checkpoint.size, one])));
-    }
-    if ([...roots.values()].every((signed) => signed.size === 0)) return;
-    const to = this.over.follower.live.progress.position;
-    await trees.advance(
-      to,
-      (workspace, tree) => {
-        const signed = roots.get(workspace)?.get(tree.size);
-        if (signed === undefined || tree.root().equals(signed.checkpoint.root)) return;
-        fence.close(
-          `The log of workspace ${workspace} is different: its first ${tree.size} events are not those ` +
-            'that were signed.',
-        );
-      },
-      pause,
-    );
+    const recordOf = (workspace: string) => keeper.record(workspace);
+    const { differences } = await reread({ store, heads, recordOf }, follower.live.progress.position, pause);
+    if (differences.length > 0) fence.close(differences.join(' '));
   }
 }

@@ -1,7 +1,16 @@
 // What this server has seen of each workspace's log, kept in a file outside of it: how many events there were and what
 // the last one was, and every checkpoint that was signed. A log that comes back shorter, or different, is known by it.
 // Lines are appended; a head is not waited for, a checkpoint is fsynced.
-import { closeSync, existsSync, fsyncSync, mkdirSync, openSync, readFileSync, renameSync, writeSync } from 'node:fs';
+import {
+  closeSync,
+  existsSync,
+  fsyncSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  renameSync,
+  writeSync,
+} from 'node:fs';
 import { dirname } from 'node:path';
 import { parseNote, type Checkpoint } from './checkpoint.js';
 

@@ -38,7 +38,7 @@ export class StoredTrees {
   }
 
   /** Takes in everything up to a position. `pause` is awaited between pages and may throw to end it. */
-  async advance(to: Position, onLeaf?: OnLeaf, pause?: () => Promise<void>): Promise<void> {
+  async advance(to: Position, onLeaf?: OnLeaf, pause?: (reached: Position) => Promise<void>): Promise<void> {
     let after = (this.position ??= this.earliest());
     while (after < to) {
       const page = await this.store.readAll({ after, limit: PAGE_EVENTS });
@@ -48,7 +48,7 @@ export class StoredTrees {
         this.take(event, onLeaf);
         this.position = after = event.position;
       }
-      await pause?.();
+      await pause?.(after);
     }
   }
 

@@ -25,7 +25,7 @@ export class ViewDatabase {
   halts: readonly Halt[] = [];
   /** Why the disk does not take the rows at the moment; they are tried again. */
   stalled: string | undefined;
-  /** Of the newest event that was sent on. */
+  /** Of the newest event that was sent on, by this run or the one before. */
   sentPosition: Position = START;
   private reader: { readonly database: Database.Database; readonly rows: Rows } | undefined;
   private readonly ended: Promise<void>;
@@ -54,7 +54,10 @@ export class ViewDatabase {
   static async open(path: string): Promise<{ views: ViewDatabase; checkpoint: Checkpoint | null }> {
     const worker = new Worker(new URL('./views.worker.js', import.meta.url), { workerData: { path } });
     const views = new ViewDatabase(path, worker);
-    return { views, checkpoint: await views.nextCheckpoint() };
+    const checkpoint = await views.nextCheckpoint();
+    // What an earlier run sent is in the rows.
+    if (checkpoint !== null) views.sentPosition = checkpoint.position;
+    return { views, checkpoint };
   }
 
   /** As `open`, with nothing in it. */
@@ -88,6 +91,7 @@ export class ViewDatabase {
     this.reader?.database.close();
     this.reader = undefined;
     this.halts = [];
+    this.sentPosition = START;
     const done = this.nextCheckpoint();
     this.post({ say: 'reset' });
     await done;

@@ -68,7 +68,13 @@ describe('The signed record', () => {
     expect(receipt).toBe(`/api/v1/audit/proof/inclusion?position=${position}`);
     const proof = await good(http.send<InclusionAnswer>('GET', receipt ?? ''));
     const { leaf, index, size, root, proof: hashes } = proof;
-    const included = { index, size, leaf: leafHash(base64(leaf)), root: base64(root), proof: hashes.map(base64) };
+    const included = {
+      index,
+      size,
+      leaf: leafHash(base64(leaf)),
+      root: base64(root),
+      proof: hashes.map(base64),
+    };
     expect(verifyInclusion(included)).toBe(true);
     expect(parseLeaf(base64(leaf))).toMatchObject({ type: 'VersionsPromoted', index });
     expect(parseNote(proof.checkpoint)?.checkpoint).toMatchObject({ size, root: base64(root) });
@@ -243,8 +249,10 @@ describe('A log that is not what it was', () => {
     const { folder, log } = await withBackup();
     const database = new Database(log);
     database
-      .prepare(`UPDATE events SET meta = replace(meta, '127.0.0.1', '127.0.0.2')
-        WHERE position = (SELECT max(position) FROM events)`)
+      .prepare(
+        `UPDATE events SET meta = replace(meta, '127.0.0.1', '127.0.0.2')
+        WHERE position = (SELECT max(position) FROM events)`,
+      )
       .run();
     database.close();
     const { http } = await open(folder);
