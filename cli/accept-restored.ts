@@ -1,5 +1,5 @@
-// `switchyard accept-restored`: a log that came back shorter than it was, or different, is taken into service. The server
-// refuses commands until somebody has looked, and has said so here; the record then tells of it for ever.
+// `switchyard accept-restored`: a log that came back shorter than it was, or different, is taken into service. The
+// server refuses commands until somebody has looked, and has said so here; the record then tells of it for ever.
 import type { Command } from 'commander';
 import { EXIT, examplesAndCodes, Failure } from './exit.js';
 import { describeLoss } from '../src/audit/compare-with-heads.js';

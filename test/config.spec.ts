@@ -23,6 +23,12 @@ describe('the configuration', () => {
       dataFolder: resolve('data'),
       eventStore: { kind: 'sqlite', path: resolve('data/events.db') },
       adminKey: undefined,
+      record: {
+        logName: 'switchyard',
+        signingKey: resolve('data/signing.key'),
+        heads: resolve('data/heads.log'),
+        sink: undefined,
+      },
       logLevel: 'info',
     });
   });
@@ -35,6 +41,10 @@ describe('the configuration', () => {
       SWITCHYARD_EVENT_STORE: 'sqlite:/mnt/log/events.db',
       SWITCHYARD_ADMIN_KEY: KEY,
       SWITCHYARD_LOG_LEVEL: 'debug',
+      SWITCHYARD_LOG_NAME: 'prompts.example.com',
+      SWITCHYARD_SIGNING_KEY: '/run/secrets/signing.key',
+      SWITCHYARD_HEADS: '/mnt/other/heads.log',
+      SWITCHYARD_CHECKPOINT_SINK: 'https://example.com/checkpoints?token=abc',
       SWITCHYARD_URL: 'http://localhost:3000',
       SWITCHYARD_KEY: 'of a command',
     });
@@ -44,6 +54,12 @@ describe('the configuration', () => {
       dataFolder: '/var/lib/switchyard',
       eventStore: { kind: 'sqlite', path: '/mnt/log/events.db' },
       adminKey: KEY,
+      record: {
+        logName: 'prompts.example.com',
+        signingKey: '/run/secrets/signing.key',
+        heads: '/mnt/other/heads.log',
+        sink: { kind: 'webhook', url: 'https://example.com/checkpoints?token=abc' },
+      },
       logLevel: 'debug',
     });
     const { eventStore } = readConfig({ SWITCHYARD_DATA: '/a', SWITCHYARD_EVENT_STORE: 'sqlite:' });
@@ -53,6 +69,24 @@ describe('the configuration', () => {
   it.each(['abc', '', '-1', '65536', '3000x', '1e3', '0x10', ' 3000', '3.5'])('refuses PORT=%j', (PORT) => {
     expect(problems({ PORT })).toHaveLength(1);
     expect(problems({ PORT })[0]).toMatch(/^PORT /);
+  });
+
+  it.each(['', 'with space', 'a/b', 'a+b', 'é', 'n'.repeat(101)])('refuses SWITCHYARD_LOG_NAME=%j', (name) => {
+    expect(problems({ SWITCHYARD_LOG_NAME: name })).toHaveLength(1);
+  });
+
+  it.each(['', 'ftp://a', 'file:', 'https://', 'elsewhere'])(
+    'refuses SWITCHYARD_CHECKPOINT_SINK=%j, and does not repeat it',
+    (sink) => {
+      const found = problems({ SWITCHYARD_CHECKPOINT_SINK: sink });
+      expect(found).toHaveLength(1);
+      if (sink.startsWith('else') || sink.startsWith('ftp')) expect(found.join()).not.toContain(sink);
+    },
+  );
+
+  it('takes a file for checkpoints', () => {
+    const { record } = readConfig({ SWITCHYARD_CHECKPOINT_SINK: 'file:/mnt/notes.txt' });
+    expect(record.sink).toEqual({ kind: 'file', path: '/mnt/notes.txt' });
   });
 
   it.each(['', 'a b', 'http://x', '-x', '999.1.1.1:80'])('refuses HOST=%j', (HOST) => {

@@ -1,5 +1,5 @@
-// The proofs over HTTP: the signed state of the workspace's log, that an event is in it, that it only grew, and the keys
-// that sign it. docs/audit-format.md says how each of them is checked.
+// The proofs over HTTP: the signed state of the workspace's log, that an event is in it, that it only grew, and the
+// keys that sign it. docs/audit-format.md says how each of them is checked.
 import { Controller, Get, Header, Query } from '@nestjs/common';
 import { ApiProduces, ApiResponse, ApiTags } from '@nestjs/swagger';
 import { Checkpoints } from '../audit/checkpoints.js';

@@ -1,5 +1,5 @@
-// The key that signs checkpoints, in a file that only its owner may read. It is made at the first start; another file in
-// its place is another key, which is announced in the log beside those before it.
+// The key that signs checkpoints, in a file that only its owner may read. It is made at the first start; another file
+// in its place is another key, which is announced in the log beside those before it.
 import { closeSync, existsSync, fsyncSync, openSync, readFileSync, writeSync } from 'node:fs';
 import { StoreRefused } from '../store/event-store.js';
 import { SigningKey } from './checkpoint.js';

@@ -53,6 +53,7 @@ describe('An activation', () => {
     expect(made).toEqual({
       changed: true,
       dryRun: false,
+      receipt: `/api/v1/audit/proof/inclusion?position=${made.position}`,
       position: expect.stringMatching(/^\d+$/),
       release: {
         number: 1,

@@ -192,7 +192,7 @@ describe('a backup of a log that a server writes to', () => {
     }
   }, 180_000);
 
-  it('can be put in the place of the log, and the server answers as it did then', async () => {
+  it('can be put in the place of the log, and once that was accepted the server answers as it did then', async () => {
     const folder = suite.newFolder();
     const log = join(folder, 'events.db');
     const file = join(folder, 'backup.db');
@@ -205,6 +205,8 @@ describe('a backup of a log that a server writes to', () => {
 
     copyFileSync(file, log);
     for (const suffix of ['-wal', '-shm']) rmSync(log + suffix, { force: true });
+    const why = ['--comment', 'A test of the backup'];
+    expect((await run(['accept-restored', ...why], { SWITCHYARD_DATA: folder })).code).toBe(0);
     const after = await suite.start(folder);
     const http = new Http(after.url, ADMIN_KEY);
     expect((await http.get('/environments')).body).toEqual(wanted);

@@ -85,7 +85,8 @@ export async function run(http: Http, commands: readonly CorpusCommand[]): Promi
 
 const CHANCE = /[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}/g;
 const TIME = /\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z/g;
-const POSITION = /"position":"(\d+)"/g;
+const POSITION = /("position":"|\?position=)(\d+)/g;
+const PUBLIC_KEY = /switchyard\+[0-9a-f]{8}\+[A-Za-z0-9+/]{44}/g;
 
 /** Ids and positions by the order in which they first appear, and no times: what two runs have in common. */
 export class Plain {
@@ -95,7 +96,8 @@ export class Plain {
     return text
       .replace(TIME, 'TIME')
       .replace(CHANCE, (id) => this.name('id', id))
-      .replace(POSITION, (_, position: string) => `"position":"${this.name('position', position)}"`);
+      .replace(PUBLIC_KEY, 'KEY')
+      .replace(POSITION, (_, before: string, position: string) => before + this.name('position', position));
   }
 
   private name(kind: string, value: string): string {
