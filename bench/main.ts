@@ -5,6 +5,7 @@ import { cpus, loadavg, release, tmpdir, totalmem } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import Database from 'better-sqlite3';
+import { measureAudit } from './audit.js';
 import { Bench, type Row } from './bench.js';
 import { measureColdStart } from './cold-start.js';
 import { measureCommands } from './commands.js';
@@ -22,6 +23,7 @@ const ROWS: Readonly<Record<string, Row>> = {
   promote: measurePromote,
   diff: measureDiff,
   rebuild: measureRebuild,
+  audit: measureAudit,
   'cold-start': measureColdStart,
   stores: measureStores,
 };

@@ -31,7 +31,7 @@ export function addAcceptRestored(program: Command): void {
           'switchyard accept-restored',
           'switchyard accept-restored --comment "Disk lost, restored from the backup of 02:00"',
         ],
-        [EXIT.ok, EXIT.failed, EXIT.differs, EXIT.usage, EXIT.refused],
+        [EXIT.ok, EXIT.failed, [EXIT.differs, 'the log lost something'], EXIT.usage, EXIT.refused],
       ),
     )
     .action(async ({ comment, json }: Options) => {

@@ -33,7 +33,7 @@ export function addDoctor(program: Command): void {
       'after',
       examplesAndCodes(
         ['switchyard doctor', 'SWITCHYARD_DATA=/var/lib/switchyard switchyard doctor --json'],
-        [EXIT.ok, EXIT.failed, EXIT.differs, EXIT.usage, EXIT.refused],
+        [EXIT.ok, EXIT.failed, [EXIT.differs, 'something is wrong'], EXIT.usage, EXIT.refused],
       ),
     )
     .action(async ({ json }: { readonly json?: true }) => {

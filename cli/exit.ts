@@ -7,12 +7,20 @@ export const EXIT = {
   failed: 1,
   /** What was compared is not the same. */
   differs: 2,
+  /** The verdicts on an evidence bundle, as docs/audit-format.md numbers them. */
+  altered: 2,
+  truncated: 3,
+  fork: 4,
+  badSignature: 5,
   /** As in sysexits.h: the command line is wrong, or the settings or a store are. */
   usage: 64,
   refused: 78,
 } as const;
 
-const MEANINGS: readonly (readonly [code: number, meaning: string])[] = [
+export type Meaning = readonly [code: number, meaning: string];
+
+/** What a code means where a command does not say it better. */
+const MEANINGS: readonly Meaning[] = [
   [EXIT.ok, 'done'],
   [EXIT.failed, 'failed, with the reason in one line on stderr'],
   [EXIT.differs, 'the two logs differ'],
@@ -43,9 +51,10 @@ export function inOneLine(error: unknown): string {
   return error instanceof ConfigRefused ? message : message.replace(/\s+/g, ' ').trim();
 }
 
-/** The end of a help text. */
-export function examplesAndCodes(examples: readonly string[], codes: readonly number[]): string {
-  const shown = MEANINGS.filter(([code]) => codes.includes(code));
+/** The end of a help text. A code without a meaning has its usual one. */
+export function examplesAndCodes(examples: readonly string[], codes: readonly (number | Meaning)[]): string {
+  const own = codes.filter((code) => typeof code !== 'number');
+  const shown = [...own, ...MEANINGS.filter(([code]) => codes.includes(code))].sort(([a], [b]) => a - b);
   return [
     '\nExamples:',
     ...examples.map((example) => `  ${example}`),

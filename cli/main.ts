@@ -4,9 +4,12 @@
 import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
 import { addAcceptRestored } from './accept-restored.js';
+import { addAudit } from './audit.js';
 import { addBackup } from './backup.js';
 import { addCopy } from './copy.js';
+import { addDoctor } from './doctor.js';
 import { EXIT, exitCodeOf, inOneLine } from './exit.js';
+import { addReplay } from './replay.js';
 import { addServe } from './serve.js';
 
 const program = new Command('switchyard')
@@ -17,7 +20,9 @@ const program = new Command('switchyard')
   .exitOverride()
   .configureOutput({ outputError: (text, write) => write(`${inOneLine(text.replace(/^error: /, ''))}\n`) })
   .addHelpText('after', '\nswitchyard COMMAND --help shows examples and exit codes.');
-for (const add of [addServe, addBackup, addCopy, addAcceptRestored]) add(program);
+for (const add of [addServe, addBackup, addCopy, addAudit, addAcceptRestored, addReplay, addDoctor]) {
+  add(program);
+}
 
 try {
   await program.parseAsync();

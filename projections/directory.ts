@@ -19,6 +19,12 @@ export interface KnownKey {
   readonly workspaceId: string;
 }
 
+/** A key that no longer works. */
+export interface RevokedKey {
+  readonly keyId: string;
+  readonly workspaceId: string;
+}
+
 export class Directory {
   private readonly workspaces = new Map<string, Workspace>();
   private readonly projects = new Map<string, Project>();
@@ -27,6 +33,7 @@ export class Directory {
   /** By flow number. */
   private readonly flows: (Flow | undefined)[] = [];
   private readonly keysByHash = new Map<string, KnownKey>();
+  private readonly revokedByHash = new Map<string, RevokedKey>();
   /** Project id to its flows, by slug, as flow numbers. */
   private readonly flowsBySlug = new Map<string, Map<string, number>>();
 
@@ -34,6 +41,11 @@ export class Directory {
 
   keyByHash(hash: string): KnownKey | undefined {
     return this.keysByHash.get(hash);
+  }
+
+  /** Whose key this was, for the record of who tried it. */
+  revokedKeyByHash(hash: string): RevokedKey | undefined {
+    return this.revokedByHash.get(hash);
   }
 
   /** By id, for naming the actor of an old event; a key that no longer works is not found. */
@@ -139,6 +151,9 @@ export class Directory {
     this.workspaces.set(workspace.id, workspace);
     for (const key of workspace.state.keys.values()) {
       this.keysByHash.set(key.hash, { key, workspaceId: workspace.id });
+    }
+    for (const [hash, keyId] of workspace.revoked) {
+      this.revokedByHash.set(hash, { keyId, workspaceId: workspace.id });
     }
   }
 

@@ -10,6 +10,8 @@ export interface Workspace {
   readonly id: string;
   revision: number;
   readonly state: AccessState;
+  /** Hashes of the keys that no longer work, with their ids: who tries one is known. */
+  readonly revoked: Map<string, string>;
 }
 
 interface Row {
@@ -18,6 +20,7 @@ interface Row {
   readonly slug: string;
   readonly name: string;
   readonly keys: string;
+  readonly revoked: string;
 }
 
 /** Takes one event into a workspace, which begins with its first one. */
@@ -26,7 +29,11 @@ export function evolveWorkspace(
   event: AccessEvent,
   recorded: Recorded,
 ): Workspace {
-  const evolved = workspace ?? { id: idInStream(recorded.stream), revision: -1, state: access.initial() };
+  const evolved = workspace ?? {
+    ...{ id: idInStream(recorded.stream), revision: -1, state: access.initial(), revoked: new Map() },
+  };
+  const revoked = event.type === 'ApiKeyRevoked' ? evolved.state.keys.get(event.keyId) : undefined;
+  if (revoked !== undefined) evolved.revoked.set(revoked.hash, revoked.id);
   fold(access, [event], evolved.state);
   evolved.revision = recorded.revision;
   return evolved;
@@ -38,25 +45,27 @@ export function allWorkspaces(rows: Rows): Workspace[] {
 
 export const workspaces: Projection = {
   name: 'workspaces',
-  version: 1,
+  version: 2,
   streams: ['access'],
   schema: `CREATE TABLE workspaces (id TEXT PRIMARY KEY, revision INTEGER NOT NULL, slug TEXT NOT NULL,
-    name TEXT NOT NULL, keys TEXT NOT NULL) STRICT`,
+    name TEXT NOT NULL, keys TEXT NOT NULL, revoked TEXT NOT NULL) STRICT`,
   on: { WorkspaceCreated: take, ApiKeyIssued: take, ApiKeyRevoked: take },
 };
 
 function take(tables: Tables, event: AccessEvent, recorded: Recorded): void {
   const id = idInStream(recorded.stream);
   const row = tables.get<Row>('SELECT * FROM workspaces WHERE id = ?', id);
-  const { revision, state } = evolveWorkspace(row && fromRow(row), event, recorded);
+  const { revision, state, revoked } = evolveWorkspace(row && fromRow(row), event, recorded);
   const keys = JSON.stringify([...state.keys.values()]);
   tables.run(
-    'INSERT OR REPLACE INTO workspaces (id, revision, slug, name, keys) VALUES (?, ?, ?, ?, ?)',
-    ...[id, revision, state.slug, state.name, keys],
+    `INSERT OR REPLACE INTO workspaces (id, revision, slug, name, keys, revoked)
+     VALUES (?, ?, ?, ?, ?, ?)`,
+    ...[id, revision, state.slug, state.name, keys, JSON.stringify([...revoked])],
   );
 }
 
-function fromRow({ id, revision, slug, name, keys }: Row): Workspace {
+function fromRow({ id, revision, slug, name, keys, revoked }: Row): Workspace {
   const byId = (JSON.parse(keys) as ApiKey[]).map((key): [string, ApiKey] => [key.id, key]);
-  return { id, revision, state: { exists: true, slug, name, keys: new Map(byId) } };
+  const state = { exists: true, slug, name, keys: new Map(byId) };
+  return { id, revision, state, revoked: new Map(JSON.parse(revoked) as [string, string][]) };
 }

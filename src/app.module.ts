@@ -1,7 +1,10 @@
 // The one composition root: which controllers and handlers there are, and the engine that they share.
 import { Module, type DynamicModule } from '@nestjs/common';
 import { CqrsModule } from '@nestjs/cqrs';
+import { AuditController } from './api/audit.controller.js';
 import { EnvironmentsController } from './api/environments.controller.js';
+import { AuditExportController } from './api/audit-export.controller.js';
+import { EvidenceController } from './api/evidence.controller.js';
 import { FlowsController } from './api/flows.controller.js';
 import { HealthController } from './api/health.controller.js';
 import { Metrics } from './api/metrics.js';
@@ -66,6 +69,9 @@ export class AppModule {
         FlowsController,
         VersionsController,
         RecordController,
+        EvidenceController,
+        AuditExportController,
+        AuditController,
         ViewsController,
         HealthController,
       ],

@@ -4,6 +4,7 @@ import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import type { FastifyInstance } from 'fastify';
 import type { Logger } from 'pino';
 import { guardAccess } from './api/access.js';
+import { recordDenied } from './api/denied-attempts.js';
 import { createAdapter } from './api/fastify.js';
 import { keepFirstAnswers } from './api/idempotency.js';
 import { Metrics } from './api/metrics.js';
@@ -13,6 +14,7 @@ import { ProblemFilter } from './api/problem.filter.js';
 import { ResolveRoute } from './api/resolve.route.js';
 import { RequestPipe } from './api/validation.js';
 import { AppModule } from './app.module.js';
+import { AttemptRecorder } from './commands/record-attempt.js';
 import type { Config } from './config.js';
 import type { Engine } from './engine.js';
 
@@ -33,6 +35,8 @@ export async function serve(engine: Engine, { host, port }: Config, log: Logger)
   app.useGlobalFilters(new ProblemFilter(log));
   const instance = adapter.getInstance<FastifyInstance>();
   app.get(Metrics).observe(instance);
+  const attempts = new AttemptRecorder(engine.store, engine.commandLog, log);
+  recordDenied(instance, attempts, engine.follower);
   guardAccess(instance, engine.follower);
   waitForPosition(instance, engine.follower);
   keepFirstAnswers(instance, engine.answeredCommands, log);
@@ -42,5 +46,9 @@ export async function serve(engine: Engine, { host, port }: Config, log: Logger)
   const address = instance.server.address();
   const listening = typeof address === 'object' && address !== null ? address.port : port;
   const name = host.includes(':') ? `[${host}]` : host;
-  return { url: `http://${name}:${listening}`, close: () => app.close() };
+  const close = async (): Promise<void> => {
+    await app.close();
+    await attempts.settled();
+  };
+  return { url: `http://${name}:${listening}`, close };
 }

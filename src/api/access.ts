@@ -7,7 +7,7 @@ import type { InProject } from '../commands/project-stream.js';
 import { isId, isSlug } from '../domain/naming.js';
 import type { EnvironmentEntry } from '../domain/project.js';
 import type { LogFollower } from '../read/log-follower.js';
-import type { Directory, KnownKey } from '../../projections/directory.js';
+import type { Directory, KnownKey, RevokedKey } from '../../projections/directory.js';
 import type { Project } from '../../projections/projects.js';
 import { Problem } from './problem.js';
 import { jsonPointer } from './strict-json.js';
@@ -22,16 +22,12 @@ export class Scope {
   ) {}
 
   get caller(): InProject {
-    const { id: requestId, ip, headers, idempotency } = this.request;
-    const userAgent = headers['user-agent']?.slice(0, USER_AGENT_CHARACTERS_MAX);
     return {
       actor: { type: 'api-key', id: this.known.key.id },
       workspaceId: this.known.workspaceId,
       projectId: this.project.id,
-      requestId,
-      ip,
-      ...(userAgent === undefined ? {} : { userAgent }),
-      idempotency,
+      ...sentFrom(this.request),
+      idempotency: this.request.idempotency,
     };
   }
 
@@ -48,6 +44,8 @@ declare module 'fastify' {
   interface FastifyRequest {
     /** None where no key is needed. */
     scope?: Scope;
+    /** The key that was sent, where it worked once. */
+    revokedKey?: RevokedKey;
   }
 }
 
@@ -55,6 +53,12 @@ const OPEN_PATHS = [/^\/health(\/|$)/, /^\/docs(\/|$)/, /^\/openapi\.json$/];
 const BEARER = /^Bearer +([\x21-\x7e]{1,512}) *$/i;
 const USER_AGENT_CHARACTERS_MAX = 256;
 const DEFAULT_PROJECT = 'default';
+
+/** By which request, and from where. */
+export function sentFrom({ id: requestId, ip, headers }: FastifyRequest) {
+  const userAgent = headers['user-agent']?.slice(0, USER_AGENT_CHARACTERS_MAX);
+  return { requestId, ip, ...(userAgent === undefined ? {} : { userAgent }) };
+}
 
 export function guardAccess(instance: FastifyInstance, follower: LogFollower): void {
   instance.addHook('onRequest', (request, _reply, done) => {
@@ -96,15 +100,18 @@ function isOpen(url: string): boolean {
 function scopeOf(request: FastifyRequest, { live: { directory } }: LogFollower): Scope {
   const key = BEARER.exec(request.headers.authorization ?? '')?.[1];
   // The hash is looked up, not the key: how long that takes says nothing about any key.
-  const known = key === undefined ? undefined : directory.keyByHash(hash('sha256', key, 'hex'));
+  const keyHash = key === undefined ? '' : hash('sha256', key, 'hex');
+  const known = directory.keyByHash(keyHash);
   if (known === undefined) {
+    const revoked = directory.revokedKeyByHash(keyHash);
+    if (revoked !== undefined) request.revokedKey = revoked;
     throw new Problem('unauthorized', 'Send a valid key as Authorization: Bearer <key>.');
   }
   const project = directory.project(known.workspaceId, projectReference(request));
   return new Scope(request, known, directory, project);
 }
 
-function projectReference(request: FastifyRequest): string {
+export function projectReference(request: FastifyRequest): string {
   const { project } = request.params as { readonly project?: string };
   if (project === undefined) return DEFAULT_PROJECT;
   if (isSlug(project) || isId(project)) return project;

@@ -1,7 +1,14 @@
 // The one place where a problem goes out, whether a controller, Nest or Fastify itself has thrown.
 import { Catch, type ArgumentsHost, type ExceptionFilter } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest, HTTPMethods } from 'fastify';
-import { Problem, problemBody, problemHeaders, toProblem } from './problem.js';
+import { Problem, problemBody, problemHeaders, toProblem, type ProblemCode } from './problem.js';
+
+declare module 'fastify' {
+  interface FastifyRequest {
+    /** Of what it was answered, where that was a problem. */
+    problemCode?: ProblemCode;
+  }
+}
 
 /** What pino offers, as far as it is needed here. */
 export interface ProblemLog {
@@ -22,6 +29,7 @@ export class ProblemFilter implements ExceptionFilter {
 
 export function sendProblem(reply: FastifyReply, error: unknown, requestId: string, log: ProblemLog): void {
   const problem = toProblem(error);
+  reply.request.problemCode = problem.code;
   logProblem(problem, error, requestId, log);
   if (reply.sent || reply.raw.headersSent) {
     // Half an answer is out, as with a stream of events: cutting it off is the only way left to say so.

@@ -20,6 +20,18 @@ export class ConsistencyQuery {
   to?: number;
 }
 
+export class EvidenceQuery {
+  /** Index of the first leaf. */
+  @IfGiven()
+  @IsQueryInteger(0, Number.MAX_SAFE_INTEGER)
+  from: number = 0;
+
+  /** Of the tree that is asked for, as a checkpoint says. Left out: all that there is. */
+  @IfGiven()
+  @IsQueryInteger(0, Number.MAX_SAFE_INTEGER)
+  size?: number;
+}
+
 /** That one event is in the signed log of the workspace (RFC 9162 §2.1.3). Hashes are in base64. */
 export class InclusionAnswer {
   position: string;

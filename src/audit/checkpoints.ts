@@ -110,6 +110,17 @@ export class Checkpoints {
     return signed;
   }
 
+  /** Every checkpoint that still counts, at most one of a size, the last one over all that is there now. */
+  async all(workspace: string): Promise<readonly SignedCheckpoint[]> {
+    const newest = await this.newest(workspace);
+    const record = await this.over.keeper.record(workspace);
+    const counting = this.over.heads.signed(workspace).filter(({ checkpoint }) => {
+      return checkpoint.name === newest.checkpoint.name && stillCounts(record, checkpoint);
+    });
+    const bySize = new Map(counting.map((signed) => [signed.checkpoint.size, signed]));
+    return [...bySize.values()].filter(({ checkpoint }) => checkpoint.size <= newest.checkpoint.size);
+  }
+
   async close(): Promise<void> {
     for (const timer of this.timers) clearInterval(timer);
     this.closing = true;

@@ -32,8 +32,10 @@ export class Comparison {
   }
 }
 
+/** The pages of a full-text index depend on how the events came in batches, and it holds nothing that the rows lack. */
 function tablesOf(database: Database.Database): string[] {
-  const sql = `SELECT name FROM main.sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%'`;
+  const sql = `SELECT name FROM pragma_table_list
+    WHERE schema = 'main' AND type = 'table' AND name NOT LIKE 'sqlite_%'`;
   return database.prepare<[], string>(sql).pluck().all();
 }
 

@@ -1,0 +1,170 @@
+// Reading the audit trail: one entry, or a page of those that have all of some tokens. The index of the windows says
+// which windows may hold any; each of them is searched by itself, and a page ends once it is full or once a few
+// windows were searched in vain. So what a page costs follows what is on it, and not how long the trail is.
+import type { Actor } from '../src/domain/events.js';
+import { thingToken, tokensIn, windowOf, WINDOW_ENTRIES } from './audit-tokens.js';
+import type { Rows } from './projection.js';
+
+export interface AuditEntry {
+  readonly position: string;
+  readonly time: string;
+  readonly type: string;
+  readonly actorType: Actor['type'];
+  readonly actorId: string;
+  readonly workspace: string;
+  readonly project: string | null;
+  readonly environmentId: string | null;
+  readonly environmentSlug: string | null;
+  readonly flowId: string | null;
+  readonly flowSlug: string | null;
+  readonly versionId: string | null;
+  readonly versionNumber: number | null;
+  readonly release: number | null;
+  readonly summary: string;
+  readonly comment: string | null;
+  /** JSON text. */
+  readonly before: string | null;
+  readonly after: string | null;
+  readonly requestId: string;
+  readonly correlationId: string;
+  readonly causationId: string;
+  readonly ip: string | null;
+  readonly userAgent: string | null;
+}
+
+export interface AuditSearch {
+  /** All of them, and at least one. */
+  readonly tokens: readonly string[];
+  /** The beginning of one more token. */
+  readonly prefix?: string | undefined;
+  /** Numbers of the first and the last entry that count. */
+  readonly first: number;
+  readonly last: number;
+  readonly newestFirst: boolean;
+  readonly limit: number;
+}
+
+export interface AuditPage {
+  readonly entries: readonly AuditEntry[];
+  /** Position of the last entry that was looked at; null where there are no more to look at. */
+  readonly next: string | null;
+}
+
+/** After so many windows without a single entry for the page it ends, and may be short or empty. */
+const WINDOWS_IN_VAIN_MAX = 8;
+const WINDOWS_AT_ONCE = 32;
+/** A shorter beginning is that of some word in nearly every window, and of far too many words in all of them. */
+const PREFIX_BYTES_MIN = 3;
+
+/** Positions and clocks only ever grow with the number of the entry. */
+const PASSED = {
+  position: 'SELECT position >= ? AS passed FROM audit_entries WHERE nr = ?',
+  clock: 'SELECT coalesce(clock, time) >= ? AS passed FROM audit_entries WHERE nr = ?',
+};
+
+/** The number of the first entry at or after a position or a time (UTC, with milliseconds). */
+export function firstAt(rows: Rows, by: keyof typeof PASSED, value: bigint | string): number {
+  let [low, high] = [1, (rows.get<{ nr: number }>('SELECT max(nr) AS nr FROM audit_entries')?.nr ?? 0) + 1];
+  while (low < high) {
+    const middle = Math.floor((low + high) / 2);
+    const found = rows.get<{ passed: number }>(PASSED[by], value, middle);
+    if (found?.passed === 1) high = middle;
+    else low = middle + 1;
+  }
+  return low;
+}
+
+/** The token of a thing, as what an entry is about or in another part; undefined where no entry knows the thing. */
+export function tokenOf(
+  rows: Rows,
+  id: string,
+  inPart: (nr: number) => string = thingToken,
+): string | undefined {
+  const nr = numberOf(rows, id);
+  return nr === undefined ? undefined : inPart(nr);
+}
+
+export function numberOf(rows: Rows, id: string): number | undefined {
+  return rows.get<{ nr: number }>('SELECT nr FROM audit_things WHERE id = ?', id)?.nr;
+}
+
+export function entryAt(rows: Rows, position: bigint): AuditEntry | undefined {
+  const [entry] = entriesOf(rows, [firstAt(rows, 'position', position)]);
+  return entry?.position === String(position) ? entry : undefined;
+}
+
+export function searchTrail(rows: Rows, search: AuditSearch): AuditPage {
+  const { limit, newestFirst } = search;
+  const found: number[] = [];
+  let inVain = 0;
+  for (const window of windowsFor(rows, search)) {
+    const inWindow = entriesIn(rows, search, window, limit + 1 - found.length);
+    found.push(...inWindow);
+    if (found.length > limit) return pageOf(rows, found.slice(0, limit), found[limit - 1]);
+    if (inWindow.length === 0) inVain += 1;
+    const edge = newestFirst ? window * WINDOW_ENTRIES : (window + 1) * WINDOW_ENTRIES - 1;
+    const isLast = newestFirst ? edge <= search.first : edge >= search.last;
+    if (inVain === WINDOWS_IN_VAIN_MAX && !isLast) return pageOf(rows, found, edge);
+  }
+  return pageOf(rows, found, undefined);
+}
+
+/** In the direction of the search, those that may hold an entry for it. */
+function* windowsFor(rows: Rows, { tokens, prefix, first, last, newestFirst }: AuditSearch) {
+  const isSelective = prefix !== undefined && Buffer.byteLength(prefix) >= PREFIX_BYTES_MIN;
+  const match = matchOf(tokens.join(' '), isSelective ? prefix : undefined);
+  const sql = select('audit_windows', newestFirst);
+  let [low, high] = [windowOf(first), windowOf(last)];
+  while (low <= high) {
+    const windows = rows.all<{ nr: number }>(sql, match, low, high, WINDOWS_AT_ONCE);
+    for (const { nr } of windows) yield nr;
+    const reached = windows.at(-1)?.nr;
+    if (reached === undefined || windows.length < WINDOWS_AT_ONCE) return;
+    if (newestFirst) high = reached - 1;
+    else low = reached + 1;
+  }
+}
+
+function entriesIn(rows: Rows, search: AuditSearch, window: number, limit: number): number[] {
+  const { tokens, prefix, newestFirst } = search;
+  const begin = prefix === undefined ? undefined : tokensIn(window, prefix);
+  const match = matchOf(tokensIn(window, tokens.join(' ')), begin);
+  const first = Math.max(search.first, window * WINDOW_ENTRIES);
+  const last = Math.min(search.last, (window + 1) * WINDOW_ENTRIES - 1);
+  const found = rows.all<{ nr: number }>(select('audit_index', newestFirst), ...[match, first, last, limit]);
+  return found.map(({ nr }) => nr);
+}
+
+function select(index: 'audit_index' | 'audit_windows', newestFirst: boolean): string {
+  return `SELECT rowid AS nr FROM ${index} WHERE ${index} MATCH ? AND rowid BETWEEN ? AND ?
+    ORDER BY rowid ${newestFirst ? 'DESC' : 'ASC'} LIMIT ?`;
+}
+
+/** No token has a quote in it. */
+function matchOf(tokens: string, prefix: string | undefined): string {
+  const all = tokens.split(' ').map((token) => `"${token}"`);
+  if (prefix !== undefined) all.push(`"${prefix}" *`);
+  return all.join(' AND ');
+}
+
+function pageOf(rows: Rows, numbers: readonly number[], reached: number | undefined): AuditPage {
+  const next = reached === undefined ? undefined : entriesOf(rows, [reached])[0]?.position;
+  return { entries: entriesOf(rows, numbers), next: next ?? null };
+}
+
+const ENTRIES = `SELECT CAST(e.position AS TEXT) AS position, e.time, e.type, e.actor_type AS actorType,
+    actor.id AS actorId, workspace.id AS workspace, project.id AS project, environment.id AS environmentId,
+    e.environment_slug AS environmentSlug, flow.id AS flowId, e.flow_slug AS flowSlug, e.version_id AS versionId,
+    e.version_number AS versionNumber, e.release, e.summary, e.comment, e.before, e.after,
+    e.request_id AS requestId, coalesce(e.correlation_id, e.request_id) AS correlationId,
+    coalesce(e.causation_id, e.request_id) AS causationId, e.ip, e.user_agent AS userAgent
+  FROM json_each(?) AS asked CROSS JOIN audit_entries AS e ON e.nr = asked.value
+  JOIN audit_things AS actor ON actor.nr = e.actor
+  JOIN audit_things AS workspace ON workspace.nr = e.workspace
+  LEFT JOIN audit_things AS project ON project.nr = e.project
+  LEFT JOIN audit_things AS environment ON environment.nr = e.environment
+  LEFT JOIN audit_things AS flow ON flow.nr = e.flow ORDER BY asked.key`;
+
+function entriesOf(rows: Rows, numbers: readonly number[]): AuditEntry[] {
+  return numbers.length === 0 ? [] : rows.all<AuditEntry>(ENTRIES, JSON.stringify(numbers));
+}

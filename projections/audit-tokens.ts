@@ -1,0 +1,59 @@
+// What entries of the audit trail are found by: the words of their text, and a token for everything that they are
+// about. All of it goes into one inverted index, where a dot or a tilde tells the tokens of things from words.
+
+/**
+ * Entries are indexed in windows of so many neighbours, and so are the windows themselves: what the search for a
+ * page looks at is bounded by a few windows, however long the trail has become.
+ */
+export const WINDOW_ENTRIES = 8_192;
+
+/** How FTS5 has to cut the tokens: at spaces alone. */
+export const TOKENIZER = `content='', detail=none, columnsize=0, tokenize="ascii tokenchars './~-'"`;
+
+const ONLY_ASCII = /^[\0-\x7f]*$/;
+
+/** The words of a text, without case and accents, separated by single spaces. */
+export function wordsOf(text: string): string {
+  if (ONLY_ASCII.test(text)) {
+    return text
+      .toLowerCase()
+      .replace(/[^a-z0-9]+/g, ' ')
+      .trim();
+  }
+  const plain = text
+    .normalize('NFKD')
+    .toLowerCase()
+    .replaceAll('ς', 'σ')
+    .replace(/\p{M}+/gu, '');
+  return plain.replace(/[^\p{L}\p{N}]+/gu, ' ').trim();
+}
+
+/** Of a workspace, project, environment, flow or type, by its number in the trail. */
+export function thingToken(nr: number): string {
+  return `.${nr}`;
+}
+
+export function versionToken(flowNr: number, number: number): string {
+  return `.${flowNr}.${number}`;
+}
+
+/** Who did it; the same thing may be what it was done to. */
+export function actorToken(nr: number): string {
+  return `.by.${nr}`;
+}
+
+export const SYSTEM_TOKEN = '.system';
+
+/** The index folds case and cuts at punctuation, which an id may have. */
+export function correlationToken(id: string): string {
+  return `~${id.replace(/[^a-z0-9-]/gu, (character) => `~${(character.codePointAt(0) ?? 0).toString(16)}~`)}`;
+}
+
+export function windowOf(nr: number): number {
+  return Math.floor(nr / WINDOW_ENTRIES);
+}
+
+/** The tokens of an entry, each of its window: the same token of another window is not even looked at. */
+export function tokensIn(window: number, tokens: string): string {
+  return `${window}/${tokens.replaceAll(' ', ` ${window}/`)}`;
+}

@@ -1,0 +1,140 @@
+// From what a caller asks of the audit trail to what its index is searched for. Whatever is named has to exist now; the
+// entries go by ids, so they are found under any name that a thing ever had.
+import { isId } from '../domain/naming.js';
+import { Refused } from '../domain/refused.js';
+import type { LogFollower } from '../read/log-follower.js';
+import { firstAt, numberOf, tokenOf, type AuditSearch } from '../../projections/audit-pages.js';
+import {
+  actorToken,
+  correlationToken,
+  SYSTEM_TOKEN,
+  versionToken,
+  wordsOf,
+} from '../../projections/audit-tokens.js';
+import { auditTrail, typeThing } from '../../projections/audit-trail.js';
+import type { Flow } from '../../projections/flows.js';
+import type { Rows } from '../../projections/projection.js';
+import type { Project } from '../../projections/projects.js';
+import { versionById, versionByNumber, versions, type Version } from '../../projections/versions.js';
+import { POSITION, type AuditQuery } from './audit.dto.js';
+import { fromCursor } from './paging.js';
+import { Problem } from './problem.js';
+
+/** What the entries are searched for; undefined for the search where none can be found. */
+export interface AuditQuestion {
+  readonly rows: Rows;
+  readonly search: AuditSearch | undefined;
+}
+
+export class AuditFilters {
+  constructor(
+    private readonly follower: LogFollower,
+    private readonly project: Project,
+    /** All projects of the workspace and what belongs to none, instead of the project alone. */
+    private readonly everywhere: boolean,
+  ) {}
+
+  async question(query: AuditQuery): Promise<AuditQuestion> {
+    const cursor = fromCursor(query.cursor, POSITION);
+    const { project } = this;
+    const flow = query.flow === undefined ? undefined : this.flow(query.flow);
+    const version = query.version === undefined ? undefined : await this.version(query.version, flow);
+    const things = [
+      this.everywhere ? project.workspaceId : project.id,
+      ...(query.environment === undefined ? [] : [this.environmentId(query.environment)]),
+      ...(flow === undefined ? [] : [flow.id]),
+      ...(query.type === undefined ? [] : [typeThing(query.type)]),
+    ];
+    const rows = await this.follower.rows(auditTrail);
+    const tokens = things.map((id) => tokenOf(rows, id));
+    if (version !== undefined) tokens.push(versionTokenOf(rows, version));
+    if (query.actor === 'system') tokens.push(SYSTEM_TOKEN);
+    else if (query.actor !== undefined) tokens.push(tokenOf(rows, query.actor, actorToken));
+    if (query.correlationId !== undefined) tokens.push(correlationToken(query.correlationId));
+    const { words, prefix } = wordsAsked(query.q);
+    const known = [...tokens, ...words].filter((token) => token !== undefined);
+    const isHopeless = tokens.includes(undefined);
+    const { limit, direction } = query;
+    const newestFirst = direction === 'backwards';
+    const { first, last } = boundsOf(rows, query, cursor, newestFirst);
+    const search = { tokens: known, prefix, first, last, newestFirst, limit };
+    return { rows, search: isHopeless || first > last ? undefined : search };
+  }
+
+  /** By slug in the project; by id, where the whole workspace is asked, in any project. */
+  private environmentId(reference: string): string {
+    const { directory } = this.follower.live;
+    const holder = this.everywhere && isId(reference) ? this.projects().find(has(reference)) : undefined;
+    return directory.environment(holder ?? this.project, reference).id;
+  }
+
+  private flow(reference: string): Flow {
+    const { directory } = this.follower.live;
+    const flow = this.everywhere && isId(reference) ? directory.flowById(reference) : undefined;
+    const isHere = this.projects().some(({ id }) => id === flow?.projectId);
+    return flow !== undefined && isHere ? flow : directory.flow(this.project, reference);
+  }
+
+  private async version(reference: string, flow: Flow | undefined): Promise<Version> {
+    if (!isId(reference) && flow === undefined) {
+      const errors = [{ pointer: '/version', detail: 'a number needs a flow beside it' }];
+      throw new Problem('invalid-query', 'The number of a version says nothing without its flow.', errors);
+    }
+    const rows = await this.follower.rows(versions);
+    const version = isId(reference)
+      ? versionById(rows, reference)
+      : versionByNumber(rows, flow?.id ?? '', Number(reference));
+    const { directory } = this.follower.live;
+    const holder = version === undefined ? undefined : (flow ?? directory.flowById(version.flowId));
+    const isHere = this.projects().some(({ id }) => id === holder?.projectId);
+    if (version !== undefined && version.flowId === holder?.id && isHere) return version;
+    throw new Refused('version-not-found', `There is no version ${JSON.stringify(reference)}.`);
+  }
+
+  private projects(): readonly Project[] {
+    const { project, follower } = this;
+    return this.everywhere ? follower.live.directory.projectsOf(project.workspaceId) : [project];
+  }
+}
+
+function has(environmentId: string): (project: Project) => boolean {
+  return ({ state }) => state.environments.has(environmentId);
+}
+
+function versionTokenOf(rows: Rows, { flowId, number }: Version): string | undefined {
+  const nr = numberOf(rows, flowId);
+  return nr === undefined ? undefined : versionToken(nr, number);
+}
+
+/** The last word may be the beginning of one. */
+function wordsAsked(q: string | undefined): { readonly words: readonly string[]; readonly prefix?: string } {
+  if (q === undefined) return { words: [] };
+  const words = wordsOf(q).split(' ');
+  const prefix = words.pop();
+  return { words, ...(prefix !== undefined && { prefix }) };
+}
+
+/** Numbers of the first and the last entry that count: both ends are included, that of the cursor is not. */
+function boundsOf(rows: Rows, { from, to }: AuditQuery, cursor: string | undefined, newestFirst: boolean) {
+  let first = from === undefined ? 1 : firstFrom(rows, from);
+  let last = (to === undefined ? firstAt(rows, 'position', MAX_POSITION) : firstAfter(rows, to)) - 1;
+  if (cursor !== undefined && newestFirst) {
+    last = Math.min(last, firstAt(rows, 'position', BigInt(cursor)) - 1);
+  } else if (cursor !== undefined) {
+    first = Math.max(first, firstAt(rows, 'position', BigInt(cursor) + 1n));
+  }
+  return { first, last };
+}
+
+const MAX_POSITION = 2n ** 63n - 1n;
+
+function firstFrom(rows: Rows, place: string): number {
+  if (POSITION.test(place)) return firstAt(rows, 'position', BigInt(place));
+  return firstAt(rows, 'clock', new Date(place).toISOString());
+}
+
+function firstAfter(rows: Rows, place: string): number {
+  if (POSITION.test(place)) return firstAt(rows, 'position', BigInt(place) + 1n);
+  // The clocks of the log have no parts of a millisecond.
+  return firstAt(rows, 'clock', new Date(Date.parse(place) + 1).toISOString());
+}
