@@ -50,8 +50,11 @@ export class HeadsLog {
   /** Throws where the file cannot be read or written. */
   constructor(readonly path: string) {
     mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
-    if (existsSync(path)) this.read(readFileSync(path, 'utf8'));
+    const text = existsSync(path) ? readFileSync(path, 'utf8') : '';
+    this.read(text);
     this.fd = openSync(path, 'a', 0o600);
+    // What was cut off stays a line of its own.
+    if (text !== '' && !text.endsWith('\n')) this.write('\n');
   }
 
   get workspaces(): string[] {
