@@ -16,6 +16,7 @@ import { measureRebuild } from './rebuild.js';
 import { measureResolve } from './resolve.js';
 import { measureStores } from './stores.js';
 import { table, type Figure } from './table.js';
+import { measureTimeTravel } from './time-travel.js';
 
 const ROWS: Readonly<Record<string, Row>> = {
   resolve: measureResolve,
@@ -25,6 +26,7 @@ const ROWS: Readonly<Record<string, Row>> = {
   rebuild: measureRebuild,
   audit: measureAudit,
   'cold-start': measureColdStart,
+  'time-travel': measureTimeTravel,
   stores: measureStores,
 };
 const RESULTS = fileURLToPath(new URL('../../bench/results/', import.meta.url));

@@ -40,10 +40,7 @@ export class Differences {
   private compare(aId: string, bId: string): Pair {
     const a = this.stateOf(aId);
     const b = this.stateOf(bId);
-    const flowIds = new Set<string>();
-    for (const flowId of a.flows.keys()) if (differ(a, b, flowId)) flowIds.add(flowId);
-    for (const flowId of b.flows.keys()) if (differ(a, b, flowId)) flowIds.add(flowId);
-    const pair = { a, b, flowIds };
+    const pair = { a, b, flowIds: differing(a, b) };
     for (const id of [aId, bId]) {
       const known = this.pairsOf.get(id);
       if (known === undefined) this.pairsOf.set(id, new Set([pair]));
@@ -61,6 +58,16 @@ export class Differences {
   }
 }
 
-function differ(a: EnvironmentState, b: EnvironmentState, flowId: string): boolean {
+type State = Pick<EnvironmentState, 'flows'>;
+
+/** Ids of the flows whose active versions differ, found by looking at all of them. */
+export function differing(a: State, b: State): Set<string> {
+  const flowIds = new Set<string>();
+  for (const flowId of a.flows.keys()) if (differ(a, b, flowId)) flowIds.add(flowId);
+  for (const flowId of b.flows.keys()) if (differ(a, b, flowId)) flowIds.add(flowId);
+  return flowIds;
+}
+
+function differ(a: State, b: State, flowId: string): boolean {
   return !sameVersion(placementOf(a, flowId).version, placementOf(b, flowId).version);
 }

@@ -70,7 +70,7 @@ export class Directory {
     const id = this.projectsBySlug.get(workspaceId)?.get(reference) ?? reference;
     const found = this.projects.get(id);
     if (found?.workspaceId === workspaceId) return found;
-    throw new Refused('project-not-found', `There is no project ${quoted(reference)}.`);
+    throw projectNotFound(reference);
   }
 
   /** By id, slug or former slug. Archived environments are found too. Throws `environment-not-found`. */
@@ -104,7 +104,7 @@ export class Directory {
   flowNumber(project: Project, reference: string): number {
     const found = this.findFlowNumber(project, reference);
     if (found !== undefined) return found;
-    throw new Refused('flow-not-found', `There is no flow ${quoted(reference)}.`);
+    throw flowNotFound(reference);
   }
 
   /** By slug or id. Throws `flow-not-found`. */
@@ -173,6 +173,14 @@ export class Directory {
     if (bySlug === undefined) this.flowsBySlug.set(flow.projectId, new Map([[flow.slug, number]]));
     else bySlug.set(flow.slug, number);
   }
+}
+
+export function flowNotFound(reference: string): Refused {
+  return new Refused('flow-not-found', `There is no flow ${quoted(reference)}.`);
+}
+
+export function projectNotFound(reference: string): Refused {
+  return new Refused('project-not-found', `There is no project ${quoted(reference)}.`);
 }
 
 function quoted(text: string): string {

@@ -1,9 +1,10 @@
 // Flows: what a flow is called and which version is its latest. Listed from a table; found by slug or id in memory.
+// Each name is kept with the position from which it was the flow's.
 import { idInStream } from '../src/domain/events.js';
 import type { DomainEvent } from '../src/domain/events.js';
 import type { FlowKind } from '../src/domain/flow.events.js';
 import type { Recorded } from '../src/domain/recorded.js';
-import type { Projection, Rows } from './projection.js';
+import type { Projection, Rows, Tables } from './projection.js';
 
 export interface Flow {
   readonly id: string;
@@ -87,6 +88,19 @@ export function flowIdsBySlug(rows: Rows, projectId: string, filter: FlowFilter)
   return found.map(({ id }) => id);
 }
 
+/** What a flow was called at a position; undefined before it was created. */
+export function flowNameAt(rows: Rows, flowId: string, position: bigint): string | undefined {
+  const sql =
+    'SELECT name FROM flow_names WHERE flow_id = ? AND position <= ? ORDER BY position DESC LIMIT 1';
+  return rows.get<{ name: string }>(sql, flowId, position)?.name;
+}
+
+/** When a flow had been archived by a position; null while it was not. */
+export function flowArchivedAt(rows: Rows, flowId: string, position: bigint): string | null {
+  const sql = 'SELECT archived_at FROM flows WHERE id = ? AND archived_position <= ?';
+  return rows.get<{ archived_at: string }>(sql, flowId, position)?.archived_at ?? null;
+}
+
 /** In the order of their creation. */
 export function* allFlows(rows: Rows): IterableIterator<Flow> {
   for (const row of rows.iterate<Row>('SELECT * FROM flows ORDER BY rowid')) {
@@ -106,22 +120,31 @@ export function* allFlows(rows: Rows): IterableIterator<Flow> {
 
 export const flows: Projection = {
   name: 'flows',
-  version: 2,
+  version: 3,
   streams: ['flow'],
   schema: `CREATE TABLE flows (id TEXT NOT NULL UNIQUE, project_id TEXT NOT NULL, slug TEXT NOT NULL,
-      name TEXT NOT NULL, kind TEXT NOT NULL, created_at TEXT NOT NULL, archived_at TEXT, latest_id TEXT,
-      latest_number INTEGER NOT NULL DEFAULT 0) STRICT;
-    CREATE UNIQUE INDEX flows_by_slug ON flows (project_id, slug)`,
+      name TEXT NOT NULL, kind TEXT NOT NULL, created_at TEXT NOT NULL, archived_at TEXT,
+      archived_position INTEGER, latest_id TEXT, latest_number INTEGER NOT NULL DEFAULT 0) STRICT;
+    CREATE UNIQUE INDEX flows_by_slug ON flows (project_id, slug);
+    CREATE TABLE flow_names (flow_id TEXT NOT NULL, position INTEGER NOT NULL, name TEXT NOT NULL,
+      PRIMARY KEY (flow_id, position)) STRICT, WITHOUT ROWID`,
   on: {
-    FlowCreated: (tables, { slug, name, kind }, { stream, meta }) =>
+    FlowCreated: (tables, { slug, name, kind }, { stream, meta, position }) => {
       tables.run(
         'INSERT INTO flows (id, project_id, slug, name, kind, created_at) VALUES (?, ?, ?, ?, ?, ?)',
         ...[idInStream(stream), meta.project, slug, name, kind, meta.time],
+      );
+      keepName(tables, idInStream(stream), position, name);
+    },
+    FlowRenamed: (tables, { name }, { stream, position }) => {
+      tables.run('UPDATE flows SET name = ? WHERE id = ?', name, idInStream(stream));
+      keepName(tables, idInStream(stream), position, name);
+    },
+    FlowArchived: (tables, _, { stream, meta, position }) =>
+      tables.run(
+        'UPDATE flows SET archived_at = ?, archived_position = ? WHERE id = ?',
+        ...[meta.time, position, idInStream(stream)],
       ),
-    FlowRenamed: (tables, { name }, { stream }) =>
-      tables.run('UPDATE flows SET name = ? WHERE id = ?', name, idInStream(stream)),
-    FlowArchived: (tables, _, { stream, meta }) =>
-      tables.run('UPDATE flows SET archived_at = ? WHERE id = ?', meta.time, idInStream(stream)),
     VersionDrafted: (tables, { versionId, number }, { stream }) =>
       tables.run(
         'UPDATE flows SET latest_id = ?, latest_number = ? WHERE id = ?',
@@ -129,3 +152,7 @@ export const flows: Projection = {
       ),
   },
 };
+
+function keepName(tables: Tables, flowId: string, position: bigint, name: string): void {
+  tables.run('INSERT INTO flow_names (flow_id, position, name) VALUES (?, ?, ?)', flowId, position, name);
+}

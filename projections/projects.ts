@@ -1,5 +1,6 @@
-// Projects with their environments: what GET /projects and GET /environments show, counts and releases aside.
-import { fold } from '../src/domain/decider.js';
+// Projects with their environments: what GET /projects and GET /environments show, counts and releases aside. Now and
+// then a copy is kept, so that a project at any position is a copy and the few events after it.
+import { assert, fold } from '../src/domain/decider.js';
 import { idInStream } from '../src/domain/events.js';
 import { project, type ProjectState } from '../src/domain/project.js';
 import type { ProjectEvent } from '../src/domain/project.events.js';
@@ -14,8 +15,18 @@ export interface Project {
   position: bigint;
   readonly state: ProjectState;
   /** When each environment came and, while it is archived, went. */
-  readonly environmentTimes: Map<string, { readonly createdAt: string; readonly archivedAt: string | null }>;
+  readonly environmentTimes: Map<string, EnvironmentTimes>;
 }
+
+export interface EnvironmentTimes {
+  readonly createdAt: string;
+  readonly archivedAt: string | null;
+  /** Position of its creation, in digits. */
+  readonly created: string;
+}
+
+/** The next copy is made after so many events, and one for each slug: copies cost no more than events. */
+const EVENTS_BETWEEN_COPIES = 32;
 
 interface Row {
   readonly id: string;
@@ -35,11 +46,13 @@ export function evolveProject(known: Project | undefined, event: ProjectEvent, r
   const times = evolved.environmentTimes;
   const { time } = recorded.meta;
   if (event.type === 'EnvironmentCreated') {
-    times.set(event.environmentId, { createdAt: time, archivedAt: null });
+    const created = String(recorded.position);
+    times.set(event.environmentId, { createdAt: time, archivedAt: null, created });
   } else if (event.type === 'EnvironmentArchived' || event.type === 'EnvironmentRestored') {
-    const createdAt = times.get(event.environmentId)?.createdAt ?? time;
+    const known = times.get(event.environmentId);
+    assert(known !== undefined, 'an environment was created before anything else befell it');
     const archivedAt = event.type === 'EnvironmentArchived' ? time : null;
-    times.set(event.environmentId, { createdAt, archivedAt });
+    times.set(event.environmentId, { ...known, archivedAt });
   }
   return evolved;
 }
@@ -48,12 +61,24 @@ export function allProjects(rows: Rows): Project[] {
   return rows.all<Row>('SELECT * FROM projects ORDER BY created_at, id').map(fromRow);
 }
 
+/** The newest copy that is not after a position; undefined before the project. Only its own events are missing. */
+export function copyBefore(rows: Rows, projectId: string, position: bigint): Project | undefined {
+  const row = rows.get<Row>(
+    'SELECT * FROM project_copies WHERE id = ? AND position <= ? ORDER BY position DESC LIMIT 1',
+    ...[projectId, position],
+  );
+  return row && fromRow(row);
+}
+
 export const projects: Projection = {
   name: 'projects',
-  version: 1,
+  version: 2,
   streams: ['project'],
   schema: `CREATE TABLE projects (id TEXT PRIMARY KEY, workspace_id TEXT NOT NULL, created_at TEXT NOT NULL,
-    revision INTEGER NOT NULL, position INTEGER NOT NULL, state TEXT NOT NULL) STRICT`,
+      revision INTEGER NOT NULL, position INTEGER NOT NULL, state TEXT NOT NULL) STRICT;
+    CREATE TABLE project_copies (id TEXT NOT NULL, workspace_id TEXT NOT NULL, created_at TEXT NOT NULL,
+      revision INTEGER NOT NULL, position INTEGER NOT NULL, state TEXT NOT NULL,
+      PRIMARY KEY (id, position)) STRICT, WITHOUT ROWID`,
   on: {
     ProjectCreated: take,
     ProjectRenamed: take,
@@ -69,11 +94,8 @@ export const projects: Projection = {
 
 function take(tables: Tables, event: ProjectEvent, recorded: Recorded): void {
   const row = tables.get<Row>('SELECT * FROM projects WHERE id = ?', idInStream(recorded.stream));
-  const { id, workspaceId, createdAt, revision, position, state, environmentTimes } = evolveProject(
-    row && fromRow(row),
-    event,
-    recorded,
-  );
+  const evolved = evolveProject(row && fromRow(row), event, recorded);
+  const { id, workspaceId, createdAt, revision, position, state, environmentTimes } = evolved;
   const { environments, slugs, ...plain } = state;
   const json = JSON.stringify({
     ...plain,
@@ -86,6 +108,13 @@ function take(tables: Tables, event: ProjectEvent, recorded: Recorded): void {
      VALUES (?, ?, ?, ?, ?, ?)`,
     ...[id, workspaceId, createdAt, revision, position, json],
   );
+  if (revision > 0 && revision - newestCopy(tables, id) < EVENTS_BETWEEN_COPIES + state.slugs.size) return;
+  tables.run('INSERT INTO project_copies SELECT * FROM projects WHERE id = ?', id);
+}
+
+function newestCopy(tables: Tables, id: string): number {
+  const sql = 'SELECT revision FROM project_copies WHERE id = ? ORDER BY position DESC LIMIT 1';
+  return tables.get<{ revision: number }>(sql, id)?.revision ?? -1;
 }
 
 function begin(recorded: Recorded): Project {

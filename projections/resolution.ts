@@ -17,8 +17,8 @@ export interface Resolved {
 
 export class Resolution {
   constructor(
-    private readonly directory: Directory,
-    private readonly activeVersions: ActiveVersions,
+    private readonly directory: Pick<Directory, 'openEnvironment' | 'flowAt'>,
+    private readonly activeVersions: Pick<ActiveVersions, 'activeAt' | 'environmentsAt'>,
   ) {}
 
   /**

@@ -39,16 +39,31 @@ export function evolveWorkspace(
   return evolved;
 }
 
+/** What a key was called at a position; undefined where it did not work then. */
+export function keyNameAt(
+  rows: Rows,
+  workspaceId: string,
+  keyId: string,
+  position: bigint,
+): string | undefined {
+  return rows.get<{ name: string }>(
+    'SELECT name FROM api_keys WHERE workspace_id = ? AND key_id = ? AND ifnull(revoked > ?, TRUE)',
+    ...[workspaceId, keyId, position],
+  )?.name;
+}
+
 export function allWorkspaces(rows: Rows): Workspace[] {
   return rows.all<Row>('SELECT * FROM workspaces').map(fromRow);
 }
 
 export const workspaces: Projection = {
   name: 'workspaces',
-  version: 2,
+  version: 3,
   streams: ['access'],
   schema: `CREATE TABLE workspaces (id TEXT PRIMARY KEY, revision INTEGER NOT NULL, slug TEXT NOT NULL,
-    name TEXT NOT NULL, keys TEXT NOT NULL, revoked TEXT NOT NULL) STRICT`,
+    name TEXT NOT NULL, keys TEXT NOT NULL, revoked TEXT NOT NULL) STRICT;
+    CREATE TABLE api_keys (workspace_id TEXT NOT NULL, key_id TEXT NOT NULL, name TEXT NOT NULL,
+      revoked INTEGER, PRIMARY KEY (workspace_id, key_id)) STRICT, WITHOUT ROWID`,
   on: { WorkspaceCreated: take, ApiKeyIssued: take, ApiKeyRevoked: take },
 };
 
@@ -62,6 +77,21 @@ function take(tables: Tables, event: AccessEvent, recorded: Recorded): void {
      VALUES (?, ?, ?, ?, ?, ?)`,
     ...[id, revision, state.slug, state.name, keys, JSON.stringify([...revoked])],
   );
+  keepKey(tables, id, event, recorded.position);
+}
+
+function keepKey(tables: Tables, workspaceId: string, event: AccessEvent, position: bigint): void {
+  if (event.type === 'ApiKeyIssued') {
+    tables.run(
+      'INSERT OR REPLACE INTO api_keys (workspace_id, key_id, name) VALUES (?, ?, ?)',
+      ...[workspaceId, event.keyId, event.name],
+    );
+  } else if (event.type === 'ApiKeyRevoked') {
+    tables.run(
+      'UPDATE api_keys SET revoked = ? WHERE workspace_id = ? AND key_id = ?',
+      ...[position, workspaceId, event.keyId],
+    );
+  }
 }
 
 function fromRow({ id, revision, slug, name, keys, revoked }: Row): Workspace {

@@ -2,11 +2,13 @@
 import { Module, type DynamicModule } from '@nestjs/common';
 import { CqrsModule } from '@nestjs/cqrs';
 import { AuditController } from './api/audit.controller.js';
+import { DiffController } from './api/diff.controller.js';
 import { EnvironmentsController } from './api/environments.controller.js';
 import { AuditExportController } from './api/audit-export.controller.js';
 import { EvidenceController } from './api/evidence.controller.js';
 import { FlowsController } from './api/flows.controller.js';
 import { HealthController } from './api/health.controller.js';
+import { HistoryController } from './api/history.controller.js';
 import { Metrics } from './api/metrics.js';
 import { ProjectsController } from './api/projects.controller.js';
 import { RecordController } from './api/record.controller.js';
@@ -33,6 +35,8 @@ import { Streams } from './commands/streams.js';
 import { DraftVersionHandler, EditVersionHandler, ForkVersionHandler } from './commands/write-version.js';
 import { Engine } from './engine.js';
 import { LogFollower } from './read/log-follower.js';
+import { Past } from './read/past.js';
+import { PointerHistory } from './read/pointer-history.js';
 import { ReleaseLog } from './read/release-log.js';
 import { VersionLog } from './read/version-log.js';
 import { ViewsStatus } from './read/views-status.js';
@@ -68,6 +72,8 @@ export class AppModule {
         ReleasesController,
         FlowsController,
         VersionsController,
+        DiffController,
+        HistoryController,
         RecordController,
         EvidenceController,
         AuditExportController,
@@ -82,6 +88,8 @@ export class AppModule {
         { provide: Streams, useValue: engine.streams },
         { provide: ReleaseLog, useValue: engine.releases },
         { provide: VersionLog, useValue: engine.versions },
+        { provide: Past, useValue: engine.past },
+        { provide: PointerHistory, useValue: new PointerHistory(engine.follower) },
         { provide: ViewsStatus, useValue: engine.viewsStatus },
         { provide: Metrics, useValue: new Metrics(engine) },
         ProjectStream,

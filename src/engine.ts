@@ -14,6 +14,7 @@ import { Streams } from './commands/streams.js';
 import type { Loss } from './audit/compare-with-heads.js';
 import type { Config, RecordConfig } from './config.js';
 import { LogFollower } from './read/log-follower.js';
+import { Past } from './read/past.js';
 import { NotCaughtUp } from './read/progress.js';
 import { ReleaseLog } from './read/release-log.js';
 import { VersionLog } from './read/version-log.js';
@@ -32,6 +33,7 @@ export class Engine {
   readonly answeredCommands: AnsweredCommands;
   readonly releases: ReleaseLog;
   readonly versions: VersionLog;
+  readonly past: Past;
   readonly viewsStatus: ViewsStatus;
   readonly headsLog: HeadsLog;
   readonly checkpoints: Checkpoints;
@@ -52,6 +54,7 @@ export class Engine {
     this.answeredCommands = new AnsweredCommands(store, follower, this.commandLog);
     this.releases = new ReleaseLog(store, follower);
     this.versions = new VersionLog(follower);
+    this.past = new Past(store, follower);
     this.viewsStatus = new ViewsStatus(store, follower, this.fence);
     const { fence, recordKeeper: keeper } = this;
     this.headsLog = record.heads;

@@ -11,6 +11,7 @@ import { Metrics } from './api/metrics.js';
 import { serveOpenApi } from './api/openapi.js';
 import { waitForPosition } from './api/min-position.js';
 import { ProblemFilter } from './api/problem.filter.js';
+import { ResolveAt } from './api/resolve-at.js';
 import { ResolveRoute } from './api/resolve.route.js';
 import { RequestPipe } from './api/validation.js';
 import { AppModule } from './app.module.js';
@@ -40,7 +41,8 @@ export async function serve(engine: Engine, { host, port }: Config, log: Logger)
   guardAccess(instance, engine.follower);
   waitForPosition(instance, engine.follower);
   keepFirstAnswers(instance, engine.answeredCommands, log);
-  new ResolveRoute(engine.follower, engine.versions).register(instance);
+  const resolveAt = new ResolveAt(engine.follower, engine.versions, engine.past);
+  new ResolveRoute(engine.follower, engine.versions, resolveAt).register(instance);
   serveOpenApi(app);
   await app.listen(port, host);
   const address = instance.server.address();

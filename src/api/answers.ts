@@ -4,9 +4,9 @@ import type { WithoutEnvironment } from '../domain/project.events.js';
 import { FLOW_KINDS } from '../domain/flow.events.js';
 import { ApiProperty } from '@nestjs/swagger';
 
-const RELEASE_KINDS = ['activation', 'deactivation', 'promotion', 'rollback'] as const;
+export const RELEASE_KINDS = ['activation', 'deactivation', 'promotion', 'rollback'] as const;
 export type ReleaseKind = (typeof RELEASE_KINDS)[number];
-const CHANGE_KINDS = ['added', 'changed', 'removed', 'unchanged'] as const;
+export const CHANGE_KINDS = ['added', 'changed', 'removed', 'unchanged'] as const;
 export type ChangeKind = (typeof CHANGE_KINDS)[number];
 
 export class ActorAnswer {
@@ -187,7 +187,7 @@ export class ResolutionAnswer {
   environment: string | null;
   /** Newest release of that environment. */
   release: number | null;
-  /** Where the answer last changed. */
+  /** Where the answer last changed; with `at`, what it is as of. */
   position: string;
 }
 

@@ -8,6 +8,8 @@ import { CreateEnvironment } from '../commands/create-environment.js';
 import { SetDefault } from '../commands/set-default.js';
 import { isEnvironmentSlug, slugFrom } from '../domain/naming.js';
 import { LogFollower } from '../read/log-follower.js';
+import { Past } from '../read/past.js';
+import type { Project } from '../../projections/projects.js';
 import { InScope, InScopeWithQuery, type Scope } from './access.js';
 import { ActiveAnswer, DiffAnswer, EnvironmentAnswer, ProjectAnswer } from './answers.js';
 import { presentDiff } from './diff.js';
@@ -16,6 +18,9 @@ import { fromCursor, ID_CURSOR, page } from './paging.js';
 import { presentActive, presentEnvironment, presentProject } from './present.js';
 import { Problem } from './problem.js';
 import { Commands, Paged, Reads, WithPosition } from './documented.js';
+import { answerAsOf, AnswersAsOf } from './time-travel.js';
+import { DefaultEnvironmentAnswer } from './time-travel.answers.js';
+import { AtQuery } from './time-travel.dto.js';
 import { NoBody, ReferencePipe } from './validation.js';
 import {
   ChangeEnvironmentBody,
@@ -31,6 +36,7 @@ export class EnvironmentsController {
   constructor(
     private readonly commands: CommandBus,
     private readonly follower: LogFollower,
+    private readonly past: Past,
   ) {}
 
   /** A new environment, empty, at release 0. */
@@ -62,12 +68,41 @@ export class EnvironmentsController {
 
   /** What promoting the source to the target would change. */
   @Get('diff')
-  @Reads('environment-not-found')
-  diff(@InScopeWithQuery() { project }: Scope, @Query() query: DiffQuery): DiffAnswer {
+  @Reads('environment-not-found', 'at-not-reached')
+  @AnswersAsOf(DiffAnswer)
+  diff(
+    @InScopeWithQuery() { project }: Scope,
+    @Query() query: DiffQuery,
+    @Req() request: FastifyRequest,
+    @Res({ passthrough: true }) reply: FastifyReply,
+  ): DiffAnswer | Promise<DiffAnswer | undefined> {
+    const { at, sourceEnvironment, targetEnvironment, includeUnchanged } = query;
+    if (at !== undefined) {
+      return answerAsOf(this.past, { project, at, request, reply }, (then) => {
+        const source = then.environment(sourceEnvironment);
+        return presentDiff(then, source, then.environment(targetEnvironment), includeUnchanged);
+      });
+    }
     const { live } = this.follower;
-    const source = live.directory.environment(project, query.sourceEnvironment);
-    const target = live.directory.environment(project, query.targetEnvironment);
-    return presentDiff(live, source, target, query.includeUnchanged);
+    const source = live.directory.environment(project, sourceEnvironment);
+    const target = live.directory.environment(project, targetEnvironment);
+    return presentDiff(live, source, target, includeUnchanged);
+  }
+
+  /** Which environment resolves for callers who name none. */
+  @Get('default')
+  @Reads('at-not-reached')
+  @ApiResponse({ status: 200, type: DefaultEnvironmentAnswer })
+  @ApiResponse({ status: 304, description: 'The caller has this answer already.' })
+  default(
+    @InScopeWithQuery() { project }: Scope,
+    @Query() { at }: AtQuery,
+    @Req() request: FastifyRequest,
+    @Res({ passthrough: true }) reply: FastifyReply,
+  ): DefaultEnvironmentAnswer | Promise<DefaultEnvironmentAnswer | undefined> {
+    const present = (as: Project) => ({ environment: presentProject(as).defaultEnvironment });
+    if (at === undefined) return { ...present(project), position: String(this.past.now) };
+    return answerAsOf(this.past, { project, at, request, reply }, (then) => present(then.project));
   }
 
   /** Sets the environment that resolves for callers who name none, or clears it. */
@@ -83,13 +118,22 @@ export class EnvironmentsController {
 
   /** `ETag` is the newest release, for `If-Match`. */
   @Get(':environment')
-  @Reads('environment-not-found')
+  @Reads('environment-not-found', 'at-not-reached')
+  @AnswersAsOf(EnvironmentAnswer)
   get(
-    @InScope() scope: Scope,
+    @InScopeWithQuery() scope: Scope,
     @Param('environment', ReferencePipe) reference: string,
+    @Query() { at }: AtQuery,
+    @Req() request: FastifyRequest,
     @Res({ passthrough: true }) reply: FastifyReply,
-  ): EnvironmentAnswer {
-    const { id } = this.follower.live.directory.environment(scope.project, reference);
+  ): EnvironmentAnswer | Promise<EnvironmentAnswer | undefined> {
+    const { project } = scope;
+    if (at !== undefined) {
+      return answerAsOf(this.past, { project, at, request, reply }, (then) =>
+        presentEnvironment(then, then.project, then.environment(reference)),
+      );
+    }
+    const { id } = this.follower.live.directory.environment(project, reference);
     const answer = this.present(scope, id);
     void reply.header('etag', releaseTag(answer.release));
     return answer;
@@ -144,15 +188,20 @@ export class EnvironmentsController {
 
   /** Every flow that is active here, by slug. 304 when `If-None-Match` names the newest release. */
   @Get(':environment/active')
-  @Reads('environment-not-found')
-  @ApiResponse({ status: 200, type: ActiveAnswer })
-  @ApiResponse({ status: 304, description: 'The caller has this answer already.' })
+  @Reads('environment-not-found', 'at-not-reached')
+  @AnswersAsOf(ActiveAnswer)
   active(
-    @InScope() { project }: Scope,
+    @InScopeWithQuery() { project }: Scope,
     @Param('environment', ReferencePipe) reference: string,
+    @Query() { at }: AtQuery,
     @Req() request: FastifyRequest,
     @Res({ passthrough: true }) reply: FastifyReply,
-  ): ActiveAnswer | undefined {
+  ): ActiveAnswer | undefined | Promise<ActiveAnswer | undefined> {
+    if (at !== undefined) {
+      return answerAsOf(this.past, { project, at, request, reply }, (then) =>
+        presentActive(then, then.environment(reference)),
+      );
+    }
     const { live } = this.follower;
     const environment = live.directory.environment(project, reference);
     const { release } = live.activeVersions.environment(environment.id).state;

@@ -1,6 +1,7 @@
 // What callers may send about environments.
 import { IsBoolean, IsDefined, IsOptional, Matches, ValidateIf } from 'class-validator';
 import { PageQuery } from './paging.js';
+import { AtQuery } from './time-travel.dto.js';
 import { IfGiven, IsComment, IsEnvironmentSlug, IsName, IsQueryBoolean, IsReference } from './validation.js';
 
 const COLOR = /^#[0-9a-f]{6}$/i;
@@ -58,7 +59,7 @@ export class SetDefaultBody {
   environment: string | null;
 }
 
-export class DiffQuery {
+export class DiffQuery extends AtQuery {
   @IsReference()
   sourceEnvironment: string;
 

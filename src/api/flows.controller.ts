@@ -1,11 +1,13 @@
 // Flows over HTTP.
-import { Body, Controller, Get, HttpCode, Param, Patch, Post, Query } from '@nestjs/common';
+import { Body, Controller, Get, HttpCode, Param, Patch, Post, Query, Req, Res } from '@nestjs/common';
 import { CommandBus } from '@nestjs/cqrs';
 import { ApiTags } from '@nestjs/swagger';
+import type { FastifyReply, FastifyRequest } from 'fastify';
 import { ArchiveFlow, RenameFlow } from '../commands/change-flow.js';
 import { CreateFlow } from '../commands/create-flow.js';
 import { isSlug, slugFrom } from '../domain/naming.js';
 import { LogFollower } from '../read/log-follower.js';
+import { Past } from '../read/past.js';
 import { flowIdsBySlug, flows as flowRows } from '../../projections/flows.js';
 import { InScope, InScopeWithQuery, type Scope } from './access.js';
 import { FlowAnswer } from './answers.js';
@@ -13,6 +15,8 @@ import { Commands, Paged, Reads, WithPosition } from './documented.js';
 import { fromCursor, page, SLUG_CURSOR } from './paging.js';
 import { presentFlow } from './present.js';
 import { Problem } from './problem.js';
+import { answerAsOf, AnswersAsOf } from './time-travel.js';
+import { AtQuery } from './time-travel.dto.js';
 import { NoBody, ReferencePipe } from './validation.js';
 import { CreateFlowBody, FlowsQuery, RenameFlowBody } from './flows.dto.js';
 
@@ -22,6 +26,7 @@ export class FlowsController {
   constructor(
     private readonly commands: CommandBus,
     private readonly follower: LogFollower,
+    private readonly past: Past,
   ) {}
 
   /** A new flow, with a first version when `content` is given. */
@@ -59,8 +64,20 @@ export class FlowsController {
 
   /** A flow, and where which of its versions is active. */
   @Get(':flow')
-  @Reads('flow-not-found')
-  get(@InScope() { project }: Scope, @Param('flow', ReferencePipe) reference: string): FlowAnswer {
+  @Reads('flow-not-found', 'at-not-reached')
+  @AnswersAsOf(FlowAnswer)
+  get(
+    @InScopeWithQuery() { project }: Scope,
+    @Param('flow', ReferencePipe) reference: string,
+    @Query() { at }: AtQuery,
+    @Req() request: FastifyRequest,
+    @Res({ passthrough: true }) reply: FastifyReply,
+  ): FlowAnswer | Promise<FlowAnswer | undefined> {
+    if (at !== undefined) {
+      return answerAsOf(this.past, { project, at, request, reply }, (then) =>
+        presentFlow(then, then.project, then.directory.flow(then.project, reference)),
+      );
+    }
     const { live } = this.follower;
     return presentFlow(live, project, live.directory.flow(project, reference));
   }

@@ -32,14 +32,23 @@ export function hasAlready(request: FastifyRequest, tag: string): boolean {
   return header.split(',').some((candidate) => candidate.trim().replace(/^W\//, '') === tag);
 }
 
+/** Names an answer about a moment of the past, which with its address decides every byte of it. */
+export function momentTag(...positions: readonly bigint[]): string {
+  return `"@${positions.join('-')}"`;
+}
+
+const ASK_AGAIN = 'private, no-cache';
+const FOR_EVER = 'private, max-age=31536000, immutable';
+
 /** Sets the tag, and answers 304 without a body where the caller has this very answer. */
 export function answerOnce<Body>(
   request: FastifyRequest,
   reply: FastifyReply,
   tag: string,
   body: () => Body,
+  isForEver = false,
 ): Body | undefined {
-  void reply.header('etag', tag).header('cache-control', 'private, no-cache');
+  void reply.header('etag', tag).header('cache-control', isForEver ? FOR_EVER : ASK_AGAIN);
   if (!hasAlready(request, tag)) return body();
   void reply.code(304);
   return undefined;

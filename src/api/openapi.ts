@@ -105,7 +105,13 @@ function resolveOperation(): Json {
   const named = (name: string, description: string) => ({
     ...{ name, in: 'query', required: false, description, schema: { type: 'string' } },
   });
-  const codes = [...READ_PROBLEMS, 'flow-not-found', 'version-not-found', 'not-active'] as const;
+  const codes = [
+    ...READ_PROBLEMS,
+    'flow-not-found',
+    'version-not-found',
+    'not-active',
+    'at-not-reached',
+  ] as const;
   const refusals = problemsByStatus([...codes, 'environment-not-found', 'environment-archived']);
   return {
     operationId: 'Resolve.resolve',
@@ -114,6 +120,7 @@ function resolveOperation(): Json {
     parameters: [
       named('environment', 'Slug or id. Left out: the default environment, else what the project says.'),
       named('version', 'Id or number. It wins over an environment.'),
+      named('at', 'Answers as of then: a time (RFC 3339, with any offset) or a position.'),
     ],
     responses: {
       200: {

@@ -2,7 +2,7 @@
 import type { EnvironmentEvent, VersionRef } from '../domain/environment.events.js';
 import type { Actor } from '../domain/events.js';
 import type { EnvironmentEntry } from '../domain/project.js';
-import type { LiveViews } from '../read/live-views.js';
+import type { Views } from '../read/views.js';
 import type { DecidedRelease } from '../commands/environment-stream.js';
 import type { Flow } from '../../projections/flows.js';
 import type { Project } from '../../projections/projects.js';
@@ -19,7 +19,7 @@ import type {
   VersionAnswer,
 } from './answers.js';
 
-const KINDS: Record<EnvironmentEvent['type'], ReleaseKind> = {
+export const RELEASE_KIND: Record<EnvironmentEvent['type'], ReleaseKind> = {
   VersionActivated: 'activation',
   VersionDeactivated: 'deactivation',
   VersionsPromoted: 'promotion',
@@ -33,12 +33,12 @@ export function presentProject({ id, state, createdAt }: Project): ProjectAnswer
 }
 
 export function presentEnvironment(
-  live: LiveViews,
+  views: Views,
   project: Project,
   entry: EnvironmentEntry,
 ): EnvironmentAnswer {
   const { id, slug, name, description, color } = entry;
-  const { state } = live.activeVersions.environment(id);
+  const { state } = views.activeVersions.environment(id);
   const times = project.environmentTimes.get(id);
   return {
     ...{ id, slug, name, description, color },
@@ -50,12 +50,12 @@ export function presentEnvironment(
   };
 }
 
-export function presentFlow(live: LiveViews, project: Project, flow: Flow): FlowAnswer {
+export function presentFlow(views: Views, project: Project, flow: Flow): FlowAnswer {
   const { id, slug, name, kind, createdAt, archivedAt, latestId, latestNumber } = flow;
   const activeVersions: Record<string, string> = {};
-  for (const environmentId of live.activeVersions.environmentsOf(id)) {
+  for (const environmentId of views.activeVersions.environmentsOf(id)) {
     const environment = project.state.environments.get(environmentId);
-    const version = live.activeVersions.active(environmentId, id);
+    const version = views.activeVersions.active(environmentId, id);
     if (environment?.archived === false && version !== null) {
       activeVersions[environment.slug] = version.versionId;
     }
@@ -64,24 +64,24 @@ export function presentFlow(live: LiveViews, project: Project, flow: Flow): Flow
   return { id, slug, name, kind, latest, latestVersionId: latestId, activeVersions, createdAt, archivedAt };
 }
 
-export function presentVersion(live: LiveViews, project: Project, version: Version): VersionAnswer {
+export function presentVersion(views: Views, project: Project, version: Version): VersionAnswer {
   const { id, flowId, number, state, digest, label, comment, forkedFrom, createdAt } = version;
   return {
     ...{ id, flowId, number, state, digest, label, comment, forkedFrom, createdAt },
-    actor: presentActor(live, project, version.actor),
+    actor: presentActor(views, project, version.actor),
     content: JSON.parse(version.content) as Record<string, unknown>,
   };
 }
 
-export function presentActor(live: LiveViews, project: Project, { type, id }: Actor): ActorAnswer {
-  const name = type === 'system' ? 'Switchyard' : live.directory.keyById(project.workspaceId, id)?.name;
+export function presentActor(views: Views, project: Project, { type, id }: Actor): ActorAnswer {
+  const name = type === 'system' ? 'Switchyard' : views.directory.keyById(project.workspaceId, id)?.name;
   return { type, id, name: name ?? null };
 }
 
-export function presentActive(live: LiveViews, environment: EnvironmentEntry): ActiveAnswer {
-  const { state } = live.activeVersions.environment(environment.id);
+export function presentActive(views: Views, environment: EnvironmentEntry): ActiveAnswer {
+  const { state } = views.activeVersions.environment(environment.id);
   const items = [...state.flows].flatMap(([flowId, { version }]) => {
-    const flow = live.directory.flowById(flowId);
+    const flow = views.directory.flowById(flowId);
     if (version === null || flow === undefined) return [];
     return [{ flowId, slug: flow.slug, kind: flow.kind, ...presentRef(version) }];
   });
@@ -97,7 +97,7 @@ export function bySlug(a: { readonly slug: string }, b: { readonly slug: string 
 }
 
 export function presentRelease(
-  live: LiveViews,
+  views: Views,
   project: Project,
   environmentId: string,
   { event, meta }: DecidedRelease,
@@ -105,12 +105,12 @@ export function presentRelease(
   const slugOf = (id: string): string => project.state.environments.get(id)?.slug ?? id;
   return {
     number: event.release,
-    kind: KINDS[event.type],
+    kind: RELEASE_KIND[event.type],
     environment: slugOf(environmentId),
     createdAt: meta.time,
-    actor: presentActor(live, project, meta.actor),
+    actor: presentActor(views, project, meta.actor),
     comment: event.comment,
-    changes: event.changes.map((change) => presentChange(live, change)),
+    changes: event.changes.map((change) => presentChange(views, change)),
     ...(event.type === 'VersionsPromoted' && {
       source: { ...event.source, environment: slugOf(event.source.environmentId) },
     }),
@@ -119,12 +119,12 @@ export function presentRelease(
 }
 
 function presentChange(
-  live: LiveViews,
+  views: Views,
   { flowId, from, to }: EnvironmentEvent['changes'][number],
 ): ChangeAnswer {
   return {
     flowId,
-    slug: live.directory.flowById(flowId)?.slug ?? flowId,
+    slug: views.directory.flowById(flowId)?.slug ?? flowId,
     from: from?.versionId ?? null,
     to: to?.versionId ?? null,
     fromNumber: from?.number ?? null,

@@ -35,6 +35,7 @@ export type ProblemCode =
   | 'view-halted';
 
 export const problems: Readonly<Record<ProblemCode, { readonly status: number; readonly title: string }>> = {
+  'at-not-reached': { status: 422, title: 'That moment has not come yet' },
   'body-too-large': { status: 413, title: 'The body is too large' },
   'concurrent-change': { status: 409, title: 'Somebody else changed this at the same time' },
   'content-too-large': { status: 413, title: 'The content of a version is too large' },

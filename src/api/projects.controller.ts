@@ -1,14 +1,18 @@
 // Projects over HTTP.
-import { Body, Controller, Get, Param, Patch, Query } from '@nestjs/common';
+import { Body, Controller, Get, Param, Patch, Query, Req, Res } from '@nestjs/common';
 import { CommandBus } from '@nestjs/cqrs';
 import { ApiTags } from '@nestjs/swagger';
+import type { FastifyReply, FastifyRequest } from 'fastify';
 import { ChangeProject } from '../commands/set-default.js';
 import { LogFollower } from '../read/log-follower.js';
+import { Past } from '../read/past.js';
 import { InScope, InScopeWithQuery, type Scope } from './access.js';
 import { ProjectAnswer } from './answers.js';
 import { fromCursor, ID_CURSOR, page, PageQuery } from './paging.js';
 import { presentProject } from './present.js';
 import { Commands, Paged, Reads, WithPosition } from './documented.js';
+import { answerAsOf, AnswersAsOf } from './time-travel.js';
+import { AtQuery } from './time-travel.dto.js';
 import { ReferencePipe } from './validation.js';
 import { ChangeProjectBody } from './projects.dto.js';
 
@@ -18,6 +22,7 @@ export class ProjectsController {
   constructor(
     private readonly commands: CommandBus,
     private readonly follower: LogFollower,
+    private readonly past: Past,
   ) {}
 
   /** The projects of the workspace, oldest first. */
@@ -33,9 +38,17 @@ export class ProjectsController {
 
   /** One project. */
   @Get(':project')
-  @Reads()
-  get(@InScope() { project }: Scope, @Param('project', ReferencePipe) _: string): ProjectAnswer {
-    return presentProject(project);
+  @Reads('at-not-reached')
+  @AnswersAsOf(ProjectAnswer)
+  get(
+    @InScopeWithQuery() { project }: Scope,
+    @Param('project', ReferencePipe) _: string,
+    @Query() { at }: AtQuery,
+    @Req() request: FastifyRequest,
+    @Res({ passthrough: true }) reply: FastifyReply,
+  ): ProjectAnswer | Promise<ProjectAnswer | undefined> {
+    if (at === undefined) return presentProject(project);
+    return answerAsOf(this.past, { project, at, request, reply }, (then) => presentProject(then.project));
   }
 
   /** Renames, or sets what resolves without an environment. What is left out stays as it is. */

@@ -5,15 +5,18 @@ import { LRUCache } from 'lru-cache';
 import { isId, isSlug } from '../domain/naming.js';
 import { Refused } from '../domain/refused.js';
 import type { LogFollower } from '../read/log-follower.js';
+import type { At } from '../read/past.js';
 import type { VersionLog } from '../read/version-log.js';
 import type { Flow } from '../../projections/flows.js';
 import type { Project } from '../../projections/projects.js';
 import type { Resolved } from '../../projections/resolution.js';
 import { versionById, versions, type Version } from '../../projections/versions.js';
 import { scopeIn } from './access.js';
+import { AT_EXPECTED, parseAt } from './at.js';
 import { hasAlready } from './headers.js';
 import { presentVersion } from './present.js';
 import { Problem } from './problem.js';
+import type { AskedAt, ResolveAt } from './resolve-at.js';
 
 export const RESOLVE_PATHS = ['/api/v1/flows/:flow/resolve', '/api/v1/projects/:project/flows/:flow/resolve'];
 
@@ -44,6 +47,7 @@ export class ResolveRoute {
   constructor(
     private readonly follower: LogFollower,
     private readonly versions: VersionLog,
+    private readonly past: ResolveAt,
   ) {}
 
   register(instance: FastifyInstance): void {
@@ -54,7 +58,8 @@ export class ResolveRoute {
 
   private answer(request: FastifyRequest, reply: FastifyReply): FastifyReply | Promise<FastifyReply> {
     const { project } = scopeIn(request);
-    const { environment, version } = queryOf(request.query as Query);
+    const { environment, version, at } = queryOf(request.query as Query);
+    if (at !== undefined) return this.asOf(request, reply, { project, environment, version, at });
     const flowNumber = this.flowNumber(project, (request.params as { readonly flow: string }).flow);
     if (version !== undefined) {
       const flow = this.follower.live.directory.flowAt(flowNumber);
@@ -75,6 +80,11 @@ export class ResolveRoute {
     const text = this.texts.peek(resolved.versionId);
     if (text !== undefined) return this.send(request, reply, text, answer);
     return this.readAndSend(request, reply, project, answer);
+  }
+
+  private asOf(request: FastifyRequest, reply: FastifyReply, asked: Omit<AskedAt, 'flow'>) {
+    const flow = checked('flow', (request.params as { readonly flow: string }).flow);
+    return this.past.answer(request, reply, { ...asked, flow });
   }
 
   private async readAndSend(request: FastifyRequest, reply: FastifyReply, project: Project, answer: Answer) {
@@ -147,15 +157,22 @@ interface Query {
   readonly [name: string]: string | string[] | undefined;
 }
 
-function queryOf(query: Query): { environment: string | undefined; version: string | undefined } {
+function queryOf(query: Query): Pick<AskedAt, 'environment' | 'version'> & { readonly at: At | undefined } {
   for (const name in query) {
-    if (name !== 'environment' && name !== 'version') throw unknownParameter(name, 'is not known here');
-    if (typeof query[name] !== 'string') throw unknownParameter(name, 'must be given once only');
+    if (name !== 'environment' && name !== 'version' && name !== 'at')
+      throw badParameter(name, 'is not known here');
+    if (typeof query[name] !== 'string') throw badParameter(name, 'must be given once only');
   }
-  const { environment, version } = query as Record<string, string | undefined>;
+  const { environment, version, at } = query as Record<string, string | undefined>;
   if (version !== undefined) checked('version', version);
   if (environment !== undefined) checked('environment', environment);
-  return { environment, version };
+  return { environment, version, at: at === undefined ? undefined : moment(at) };
+}
+
+function moment(at: string): At {
+  const parsed = parseAt(at);
+  if (parsed === undefined) throw badParameter('at', `must be ${AT_EXPECTED}`);
+  return parsed;
 }
 
 function checked(name: string, reference: string): string {
@@ -164,7 +181,7 @@ function checked(name: string, reference: string): string {
   throw new Problem('invalid-reference', 'A slug or an id is expected.', errors);
 }
 
-function unknownParameter(name: string, detail: string): Problem {
+function badParameter(name: string, detail: string): Problem {
   return new Problem('invalid-query', 'The query is not what is expected; see errors.', [
     { pointer: `/${name}`, detail },
   ]);

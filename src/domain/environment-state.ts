@@ -31,7 +31,7 @@ export interface EnvironmentState {
 
 const NEVER_ACTIVE: Placement = { version: null, since: 0 };
 
-export function placementOf(state: EnvironmentState, flowId: string): Placement {
+export function placementOf(state: Pick<EnvironmentState, 'flows'>, flowId: string): Placement {
   return state.flows.get(flowId) ?? NEVER_ACTIVE;
 }
 

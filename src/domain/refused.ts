@@ -2,6 +2,7 @@
 // The list of codes is closed; the HTTP layer maps each one to a status and fails to compile without it.
 
 export type RefusalCode =
+  | 'at-not-reached'
   | 'concurrent-change'
   | 'environment-archived'
   | 'environment-exists'

@@ -4,9 +4,11 @@ import Database from 'better-sqlite3';
 import { Recorded, UnknownEvent, type StoredFact } from '../domain/recorded.js';
 import { activeVersions } from '../../projections/active-versions.js';
 import { auditTrail } from '../../projections/audit-trail.js';
+import { environmentHistory } from '../../projections/environment-history.js';
 import { flows } from '../../projections/flows.js';
 import { idempotencyKeys } from '../../projections/idempotency-keys.js';
 import { ledger } from '../../projections/ledger.js';
+import { moments } from '../../projections/moments.js';
 import type { LogProjection, Projection } from '../../projections/projection.js';
 import { projects } from '../../projections/projects.js';
 import { releases } from '../../projections/releases.js';
@@ -19,7 +21,7 @@ type RowView = Projection | LogProjection;
 
 export const PROJECTIONS: readonly RowView[] = [
   ...[workspaces, projects, flows, versions, activeVersions, releases, idempotencyKeys, ledger],
-  auditTrail,
+  ...[auditTrail, environmentHistory, moments],
 ];
 
 /** The last event that is in the rows. */

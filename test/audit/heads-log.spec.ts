@@ -90,7 +90,7 @@ describe('heads.log', () => {
     const head = headOf(9);
     for (let size = 1; size < 1_200; size += 1) log.noteSigned(signed(size));
     // Heads make a file large without telling more.
-    for (let i = 0; i < 70_000; i += 1) log.noteHead(head);
+    for (let i = 0; i < 80_000; i += 1) log.noteHead(head);
     expect(statSync(path).size).toBeGreaterThan(8_000_000);
     log.noteSigned(signed(1_200));
     expect(statSync(path).size).toBeLessThan(1_000_000);

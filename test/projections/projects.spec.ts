@@ -38,9 +38,9 @@ describe('The table of projects', () => {
     log.append('project-p1', { type: 'EnvironmentArchived', environmentId: 'e1' });
     const timesOf = (events: Log['recorded']) =>
       allProjects(folded([projects], events))[0]?.environmentTimes.get('e1');
-    expect(timesOf(log.recorded)).toEqual({ createdAt: timeOf(1), archivedAt: timeOf(2) });
+    expect(timesOf(log.recorded)).toEqual({ createdAt: timeOf(1), archivedAt: timeOf(2), created: '20' });
     log.append('project-p1', { type: 'EnvironmentRestored', environmentId: 'e1' });
-    expect(timesOf(log.recorded)).toEqual({ createdAt: timeOf(1), archivedAt: null });
+    expect(timesOf(log.recorded)).toEqual({ createdAt: timeOf(1), archivedAt: null, created: '20' });
   });
 
   it('lists projects in the order of their creation', () => {

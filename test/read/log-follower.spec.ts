@@ -108,7 +108,10 @@ describe('An event that one view cannot take', () => {
       'no-stream',
     );
     await until(() => follower.views.halts.length > 0);
-    expect(follower.views.halts).toMatchObject([{ view: 'active_versions', position: 1n }]);
+    expect(follower.views.halts).toMatchObject([
+      { view: 'active_versions', position: 1n },
+      { view: 'environment_history', position: 1n },
+    ]);
     const rows = await follower.rows(flows);
     expect(rows.all('SELECT * FROM placements')).toEqual([]);
   });

@@ -1,5 +1,6 @@
 // What somebody who has the signing key can make of a log: bundles whose hashes and signatures are all right, and that
 // break one rule of the format, or only look as if they did.
+import { createHash } from 'node:crypto';
 import { checkpointText, originOf, type SigningKey } from '../../src/audit/checkpoint.js';
 import { eventLine } from '../../src/audit/evidence-lines.js';
 import { leafData, leafFields, type Leaf } from '../../src/audit/leaf.js';
@@ -25,6 +26,9 @@ export function forgeryOf(draft: Draft, random: Random): Forgery {
   return { what, bundle, exitCode };
 }
 
+/** Of the base point of Ed25519. */
+const ORDER = 2n ** 252n + 27742317777372353535851937790883648493n;
+
 /** The fields of a leaf by their place. */
 const [VERSION, WORKSPACE, INDEX, REVISION, DATA] = [0, 1, 2, 4, 7];
 
@@ -47,6 +51,8 @@ const ALTERED: Forges = {
     const at = random.below(draft.leaves.length);
     const respelt = random.pick<(line: string) => string>([
       (line) => line.replace('"}', '"} '),
+      (line) => line.replace('"}', '"]'),
+      (line) => line.replace('"}', "'}"),
       (line) => line.replace('{', '{ '),
       (line) => line.replace('\n', '\r\n'),
       (line) => line.replace('"leaf"', '"Leaf"'),
@@ -166,6 +172,35 @@ const BAD_SIGNATURE: Forges = {
     const notes = notesOf(draft);
     const signature = notes[0]?.split('\n').at(-2);
     return bundleOf(draft, { notes: [`${notes[0] ?? ''}${signature ?? ''}\n`, ...notes.slice(1)] });
+  },
+  'a signature is spelt otherwise': (draft) =>
+    bundleOf(draft, {
+      notes: notesOf(draft).map((note) => {
+        const lines = note.split('\n');
+        const [dash = '', name = '', base64 = ''] = lines.at(-2)?.split(' ') ?? [];
+        const signature = Buffer.from(base64, 'base64');
+        // The same number to whoever counts modulo the order of the curve.
+        const s = littleEndian(signature.subarray(36)) + ORDER;
+        const respelt = Buffer.from(s.toString(16).padStart(64, '0'), 'hex').reverse();
+        return [
+          ...lines.slice(0, -2),
+          [dash, name, Buffer.concat([signature.subarray(0, 36), respelt]).toString('base64')].join(' '),
+          '',
+        ].join('\n');
+      }),
+    }),
+  'a key is spelt otherwise': (draft, random) => {
+    const point = random.pick([`01${'00'.repeat(30)}80`, `ee${'ff'.repeat(30)}7f`, `${'ff'.repeat(32)}`]);
+    const name = lastOf(draft).key.name;
+    const typed = Buffer.from(`01${point}`, 'hex');
+    const id = createHash('sha256').update(`${name}\n`).update(typed).digest().subarray(0, 4);
+    // Nothing times the base point: to the key that is nothing, it signs whatever there is.
+    const signed = Buffer.concat([id, Buffer.of(1), Buffer.alloc(63)]).toString('base64');
+    const notes = notesOf(draft).map((note) => note.replace(/(?<=\n— \S+ )\S+/, signed));
+    return bundleOf(
+      { ...draft, pubkeys: [`${name}+${id.toString('hex')}+${typed.toString('base64')}`] },
+      { notes },
+    );
   },
   'a checkpoint bears the name of another key': (draft, random) => {
     const key = keyFrom(random, 'another.log');
@@ -287,6 +322,10 @@ function lastOf({ signings }: Draft): Signing {
   const last = signings.at(-1);
   if (last === undefined) throw new Error('A bundle has a checkpoint');
   return last;
+}
+
+function littleEndian(bytes: Buffer): bigint {
+  return BigInt(`0x${Buffer.from(bytes).reverse().toString('hex')}`);
 }
 
 function after(letter = ''): string {

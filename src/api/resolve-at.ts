@@ -1,0 +1,57 @@
+// Resolving as of a moment: by the rules, the default environment, the names and the drafts of then.
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { Refused } from '../domain/refused.js';
+import type { LogFollower } from '../read/log-follower.js';
+import type { At, Past } from '../read/past.js';
+import type { PastViews } from '../read/past-views.js';
+import type { VersionLog } from '../read/version-log.js';
+import type { Project } from '../../projections/projects.js';
+import type { Resolved } from '../../projections/resolution.js';
+import { answerOnce, momentTag } from './headers.js';
+import { presentVersion } from './present.js';
+
+export interface AskedAt {
+  readonly project: Project;
+  /** Slug or id. */
+  readonly flow: string;
+  readonly environment: string | undefined;
+  readonly version: string | undefined;
+  readonly at: At;
+}
+
+export class ResolveAt {
+  constructor(
+    private readonly follower: LogFollower,
+    private readonly versions: VersionLog,
+    private readonly past: Past,
+  ) {}
+
+  async answer(request: FastifyRequest, reply: FastifyReply, asked: AskedAt): Promise<FastifyReply> {
+    const { position, isSettled } = await this.past.moment(asked.at);
+    const then = await this.past.views(asked.project, position);
+    const flow = then.directory.flow(then.project, asked.flow);
+    const { reason, versionId, environment } = this.resolve(then, asked);
+    const now = await this.versions.find(flow.id, versionId);
+    const version = now && (await this.past.version(then, now));
+    if (version === undefined) {
+      throw new Refused('version-not-found', `Flow ${flow.slug} has no version ${versionId}.`);
+    }
+    const resolution = {
+      reason,
+      requestedEnvironment: asked.environment ?? null,
+      environment: environment && environment.slug,
+      release: environment && then.activeVersions.environment(environment.id).state.release,
+      position: String(position),
+    };
+    const answer = { ...presentVersion(then, then.project, version), resolution };
+    const text = answerOnce(request, reply, momentTag(position), () => JSON.stringify(answer), isSettled);
+    return reply.header('content-type', 'application/json; charset=utf-8').send(text);
+  }
+
+  /** An explicit version, by id or number, wins over an environment. */
+  private resolve(then: PastViews, { project, flow, environment, version }: AskedAt): Resolved {
+    if (version !== undefined) return { reason: 'version', versionId: version, environment: null };
+    const flowNumber = this.follower.live.directory.flowNumber(project, flow);
+    return then.resolution.resolve(then.project, flowNumber, environment);
+  }
+}

@@ -1,0 +1,75 @@
+// The life of pointers: each change of what runs of a flow in an environment, newest first. A page costs what it
+// shows: it begins inside a release of ten thousand flows as well as anywhere else.
+import type { VersionRef } from '../domain/environment.events.js';
+import {
+  environmentHistory,
+  movesBelow,
+  movesOfFlow,
+  placementAfter,
+  type PointerMove,
+} from '../../projections/environment-history.js';
+import type { Rows } from '../../projections/projection.js';
+import { releaseAt, releaseHead, releases, type ReleaseHead } from '../../projections/releases.js';
+import type { LogFollower } from './log-follower.js';
+
+export interface PointerChange {
+  readonly environmentId: string;
+  readonly flowId: string;
+  readonly release: ReleaseHead;
+  readonly from: VersionRef | null;
+  readonly to: VersionRef | null;
+}
+
+/** Where a page begins: below a release and, within that release, below a flow. */
+export interface Below {
+  readonly release: number;
+  readonly flowId: string;
+}
+
+export class PointerHistory {
+  constructor(private readonly follower: LogFollower) {}
+
+  /** Of every flow in an environment, the changes of one release by flow id, the largest first. */
+  async ofEnvironment(
+    environmentId: string,
+    below: Below | undefined,
+    limit: number,
+  ): Promise<PointerChange[]> {
+    const rows = await this.rows();
+    // A release whose last part has not come yet is not there yet.
+    const start = { release: releaseAt(rows, environmentId, this.now) + 1, flowId: '' };
+    const moves = movesBelow(rows, environmentId, below ?? start, limit);
+    return moves.flatMap((move) => changeIn(rows, environmentId, move));
+  }
+
+  /** Of one flow in some environments, before a position. */
+  async ofFlow(
+    flowId: string,
+    environmentIds: readonly string[],
+    before: bigint | undefined,
+    limit: number,
+  ): Promise<PointerChange[]> {
+    const rows = await this.rows();
+    const upTo = before === undefined ? this.now : before - 1n;
+    const changes = environmentIds.flatMap((environmentId) => {
+      const moves = movesOfFlow(rows, environmentId, flowId, releaseAt(rows, environmentId, upTo), limit);
+      return moves.flatMap((move) => changeIn(rows, environmentId, move));
+    });
+    return changes.sort((a, b) => b.release.position - a.release.position).slice(0, limit);
+  }
+
+  private get now(): bigint {
+    return this.follower.live.progress.position;
+  }
+
+  private async rows(): Promise<Rows> {
+    await this.follower.rows(releases);
+    return this.follower.rows(environmentHistory);
+  }
+}
+
+function changeIn(rows: Rows, environmentId: string, { flowId, release, to }: PointerMove): PointerChange[] {
+  const head = releaseHead(rows, environmentId, release);
+  const from = placementAfter(rows, environmentId, flowId, release - 1)?.version ?? null;
+  return head === undefined ? [] : [{ environmentId, flowId, release: head, from, to }];
+}
