@@ -2,13 +2,14 @@
 // two leaves a reserved slug, and whoever creates that flow next takes the id over.
 import { Command, CommandHandler, type ICommandHandler } from '@nestjs/cqrs';
 import { v7 as uuidv7 } from 'uuid';
-import { slugStream } from '../domain/events.js';
-import type { Content, FlowKind, FlowSlugReserved } from '../domain/flow.events.js';
+import type { Content, FlowKind } from '../domain/flow.events.js';
+import type { FlowSlugReserved } from '../domain/slug.events.js';
 import type { Position } from '../store/event-store.js';
-import { CommandLog, withoutKey } from './command-log.js';
+import { CommandLog } from './command-log.js';
 import { digestOf } from './content.js';
 import { FlowStream } from './flow-stream.js';
 import type { InProject } from './project-stream.js';
+import { reserveSlug } from './reserve-slug.js';
 import { Streams } from './streams.js';
 
 export class CreateFlow extends Command<{ flowId: string; position: Position }> {
@@ -30,9 +31,9 @@ export class CreateFlow extends Command<{ flowId: string; position: Position }> 
 @CommandHandler(CreateFlow)
 export class CreateFlowHandler implements ICommandHandler<CreateFlow> {
   constructor(
-    private readonly log: CommandLog,
+    readonly log: CommandLog,
     private readonly flows: FlowStream,
-    private readonly streams: Streams,
+    readonly streams: Streams,
   ) {}
 
   async execute({ caller, request }: CreateFlow) {
@@ -41,7 +42,8 @@ export class CreateFlowHandler implements ICommandHandler<CreateFlow> {
       content === null
         ? null
         : { versionId: uuidv7(), content, digest: digestOf(content), label: null, comment };
-    const flowId = await this.reserve(caller, slug);
+    const offered: FlowSlugReserved = { type: 'FlowSlugReserved', slug, flowId: uuidv7() };
+    const { flowId } = await reserveSlug(this, caller.projectId, offered, caller);
     const { position } = await this.flows.run(caller, flowId, {
       type: 'CreateFlow',
       slug,
@@ -50,20 +52,5 @@ export class CreateFlowHandler implements ICommandHandler<CreateFlow> {
       first,
     });
     return { flowId, position };
-  }
-
-  private async reserve(caller: InProject, slug: string): Promise<string> {
-    let flowId = uuidv7();
-    await this.log.run<FlowSlugReserved | null, FlowSlugReserved>({
-      stream: slugStream(caller.projectId, slug),
-      load: () => this.streams.slug(caller.projectId, slug),
-      decide: (reserved) => {
-        if (reserved === null) return [{ type: 'FlowSlugReserved', slug, flowId }];
-        flowId = reserved.flowId;
-        return [];
-      },
-      caller: withoutKey(caller),
-    });
-    return flowId;
   }
 }

@@ -3,19 +3,20 @@
 // at the same moment agree on all of it, because each part is reserved or decided on one stream.
 import { v7 as uuidv7 } from 'uuid';
 import { access } from '../domain/access.js';
-import { INSTALLATION, slugStream, streamOf } from '../domain/events.js';
+import { INSTALLATION, streamOf } from '../domain/events.js';
 import { project } from '../domain/project.js';
 import type { ProjectSlugReserved, WorkspaceSlugReserved } from '../domain/slug.events.js';
 import type { LogFollower } from '../read/log-follower.js';
 import { hashOfKey, newKey } from './api-key.js';
 import type { Caller, CommandLog } from './command-log.js';
+import { reserveSlug } from './reserve-slug.js';
 import type { Streams } from './streams.js';
 
 const DEFAULT = { slug: 'default', name: 'default' };
 
 export class FirstStart {
-  private readonly log: CommandLog;
-  private readonly streams: Streams;
+  readonly log: CommandLog;
+  readonly streams: Streams;
   private readonly follower: LogFollower;
 
   constructor(over: { commandLog: CommandLog; streams: Streams; follower: LogFollower }) {
@@ -35,7 +36,10 @@ export class FirstStart {
   }
 
   private async createWorkspace(): Promise<string> {
-    const workspaceId = await this.reserveWorkspace(uuidv7());
+    const offeredId = uuidv7();
+    const type = 'WorkspaceSlugReserved';
+    const offered: WorkspaceSlugReserved = { type, slug: DEFAULT.slug, workspaceId: offeredId };
+    const { workspaceId } = await reserveSlug(this, INSTALLATION, offered, system(offeredId, null));
     await this.log.run({
       stream: streamOf('access', workspaceId),
       load: () => this.streams.access(workspaceId),
@@ -46,7 +50,10 @@ export class FirstStart {
   }
 
   private async createProject(workspaceId: string): Promise<void> {
-    const projectId = await this.reserveProject(workspaceId, uuidv7());
+    const offeredId = uuidv7();
+    const type = 'ProjectSlugReserved';
+    const offered: ProjectSlugReserved = { type, slug: DEFAULT.slug, projectId: offeredId };
+    const { projectId } = await reserveSlug(this, workspaceId, offered, system(workspaceId, offeredId));
     const { directory } = this.follower.live;
     await this.log.run({
       stream: streamOf('project', projectId),
@@ -54,33 +61,6 @@ export class FirstStart {
       decide: (state) => (state.exists ? [] : project.decide(state, { type: 'CreateProject', ...DEFAULT })),
       caller: system(workspaceId, projectId),
     });
-  }
-
-  /** The id that has the slug: the one offered, unless another server was quicker. */
-  private async reserveWorkspace(offeredId: string): Promise<string> {
-    const { slug } = DEFAULT;
-    const load = () => this.streams.slug<WorkspaceSlugReserved>(INSTALLATION, slug);
-    await this.log.run<WorkspaceSlugReserved | null, WorkspaceSlugReserved>({
-      stream: slugStream(INSTALLATION, slug),
-      load,
-      decide: (taken) =>
-        taken === null ? [{ type: 'WorkspaceSlugReserved', slug, workspaceId: offeredId }] : [],
-      caller: system(offeredId, null),
-    });
-    return (await load()).state?.workspaceId ?? offeredId;
-  }
-
-  private async reserveProject(workspaceId: string, offeredId: string): Promise<string> {
-    const { slug } = DEFAULT;
-    const load = () => this.streams.slug<ProjectSlugReserved>(workspaceId, slug);
-    await this.log.run<ProjectSlugReserved | null, ProjectSlugReserved>({
-      stream: slugStream(workspaceId, slug),
-      load,
-      decide: (taken) =>
-        taken === null ? [{ type: 'ProjectSlugReserved', slug, projectId: offeredId }] : [],
-      caller: system(workspaceId, offeredId),
-    });
-    return (await load()).state?.projectId ?? offeredId;
   }
 
   /** Answers whether the key was set: one that is made up for a first start gives way to any that is there. */

@@ -16,16 +16,6 @@ export type FlowKind = (typeof FLOW_KINDS)[number];
 /** The content of a version: any JSON object. */
 export type Content = Readonly<Record<string, unknown>>;
 
-/**
- * A slug belongs to one flow of a project for ever. The reservation has a stream of its own, named after the
- * slug, so that two creations at the same moment, even on two servers, agree on one flow id.
- */
-export interface FlowSlugReserved {
-  readonly type: 'FlowSlugReserved';
-  readonly slug: string;
-  readonly flowId: string;
-}
-
 export interface FlowCreated {
   readonly type: 'FlowCreated';
   readonly slug: string;

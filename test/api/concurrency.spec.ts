@@ -2,6 +2,7 @@
 // releases, which the releases themselves tell, and by nothing that was over before a request began.
 import { startOwnServer, type OwnServer } from '../../scripts/own-server.js';
 import type { Changed, Environment, Flow, Version } from '../../scripts/client.js';
+import { sendOperation } from '../support/environment-histories.js';
 import { Judge, type Call, type Done } from '../support/judge.js';
 import { good, Http, problemOf, type Answer } from '../support/http.js';
 import { Random, seed } from '../support/random.js';
@@ -60,29 +61,7 @@ function anyOperation(environment: string): Call['operation'] {
 }
 
 function send({ environment, operation, pinned }: Call): Promise<Answer<Changed>> {
-  const headers: Record<string, string> = pinned === null ? {} : { 'if-match': `"${pinned}"` };
-  switch (operation.kind) {
-    case 'activate': {
-      const { flowId, version } = operation;
-      return version === null
-        ? http.delete(`/flows/${flowId}/environments/${environment}`, undefined, headers)
-        : http.post(`/flows/${flowId}/versions/${version}/environments`, { environment }, headers);
-    }
-    case 'promote-from': {
-      const pair = { sourceEnvironment: operation.source, targetEnvironment: environment };
-      return http.post('/environments/promote', pair, headers);
-    }
-    case 'rollback': {
-      const { toRelease, flowId } = operation;
-      const body = {
-        ...(toRelease !== undefined && { toRelease }),
-        ...(flowId !== undefined && { flowIds: [flowId] }),
-      };
-      return http.post(`/environments/${environment}/rollback`, body, headers);
-    }
-    default:
-      throw new Error('A promotion names its source');
-  }
+  return sendOperation(http, environment, operation, pinned === null ? {} : { 'if-match': `"${pinned}"` });
 }
 
 async function all(calls: readonly Call[]): Promise<Done[]> {

@@ -55,7 +55,7 @@ export class Histories {
         const started = performance.now();
         const first = (number + (this.random.next() < 0.2 ? 1 : 0)) % 2;
         const answer = await this.servers.command(first, (http, headers) =>
-          send(http, environment, operation, headers),
+          sendOperation(http, environment, operation, headers),
         );
         done.push({ environment, operation, pinned: null, started, ended: performance.now(), answer });
       }
@@ -100,7 +100,7 @@ export class Histories {
     this.source.set(flow.id, version);
     const operation = { kind: 'activate', flowId: flow.id, version } as const;
     const started = performance.now();
-    const answer = await send(http, SOURCE, operation, {});
+    const answer = await sendOperation(http, SOURCE, operation, {});
     const ended = performance.now();
     this.setUp.push({ environment: SOURCE, operation, pinned: null, started, ended, answer });
   }
@@ -140,7 +140,8 @@ function outcomeOf(answer: Answer<Changed>): Outcome {
   return { kind: 'made', release: body.release.number, changes };
 }
 
-function send(
+/** The command that an operation is. */
+export function sendOperation(
   http: Http,
   environment: string,
   operation: Done['operation'],
