@@ -32,7 +32,6 @@ import os
 import re
 import sys
 from collections import namedtuple
-from decimal import Decimal
 
 # ---------------------------------------------------------------------------------------------------------------- verdicts
 
@@ -215,7 +214,6 @@ def parse_key(line):
     return Key(name, key_id, encoded[1:])
 
 
-# The size and the epoch are Decimals, which hold a whole number of any length; int() refuses one of more than 4300 digits.
 Checkpoint = namedtuple("Checkpoint", "text origin name workspace epoch size root key_id signature")
 
 CHECKPOINT = re.compile(
@@ -241,7 +239,11 @@ def parse_checkpoints(data):
         root, signature = decode_base64(match["root"]), decode_base64(match["signature"])
         if root is None or signature is None:
             return None
-        size, epoch = Decimal(match["size"].decode("ascii")), Decimal(match["epoch"].decode("ascii"))
+        if max(len(match["size"]), len(match["epoch"])) > 16:
+            return None
+        size, epoch = int(match["size"]), int(match["epoch"])
+        if max(size, epoch) >= 2**53:
+            return None
         found.append(Checkpoint(match["text"], match["origin"], match["name"], match["workspace"], epoch, size, root,
                                 signature[:4], signature[4:]))
         position = match.end()
