@@ -10,6 +10,7 @@ import { Bench, type Row } from './bench.js';
 import { measureColdStart } from './cold-start.js';
 import { measureCommands } from './commands.js';
 import { measureDiff } from './diff.js';
+import { measureEvents } from './events.js';
 import { canPin } from './processes.js';
 import { measurePromote } from './promote.js';
 import { measureRebuild } from './rebuild.js';
@@ -24,6 +25,7 @@ const ROWS: Readonly<Record<string, Row>> = {
   promote: measurePromote,
   diff: measureDiff,
   rebuild: measureRebuild,
+  events: measureEvents,
   audit: measureAudit,
   'cold-start': measureColdStart,
   'time-travel': measureTimeTravel,

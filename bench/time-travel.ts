@@ -57,7 +57,7 @@ export async function measureTimeTravel(bench: Bench): Promise<Figure[]> {
         rounds: taken.map(({ measured, limit }) => ({ measured: measured.p50Ms, limit: limit.p50Ms })),
         bar: { atMost: 2, of: 'ratio' },
         notes: [
-          `limit: the same with ${readable(short.seed.events)} events; ${FLOWS} flows × ${ENVIRONMENTS.length} environments`,
+          `limit: the same with ${readable(short.seed.events)} events over the same ${FLOWS} flows × 3 environments`,
           'medians of one connection that asks without a pause, half by position and half by time',
         ],
       }),

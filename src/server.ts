@@ -5,6 +5,8 @@ import type { FastifyInstance } from 'fastify';
 import type { Logger } from 'pino';
 import { guardAccess } from './api/access.js';
 import { recordDenied } from './api/denied-attempts.js';
+import { ChangeEvents } from './api/change-events.js';
+import { EventsRoute } from './api/events.route.js';
 import { createAdapter } from './api/fastify.js';
 import { keepFirstAnswers } from './api/idempotency.js';
 import { Metrics } from './api/metrics.js';
@@ -18,6 +20,7 @@ import { AppModule } from './app.module.js';
 import { AttemptRecorder } from './commands/record-attempt.js';
 import type { Config } from './config.js';
 import type { Engine } from './engine.js';
+import { ChangeStream } from './read/change-stream.js';
 
 export interface Server {
   readonly url: string;
@@ -43,6 +46,11 @@ export async function serve(engine: Engine, { host, port }: Config, log: Logger)
   keepFirstAnswers(instance, engine.answeredCommands, log);
   const resolveAt = new ResolveAt(engine.follower, engine.versions, engine.past);
   new ResolveRoute(engine.follower, engine.versions, resolveAt).register(instance);
+  const { store, follower, releases } = engine;
+  const changes = new ChangeStream(store, follower, releases, new ChangeEvents(follower));
+  const events = new EventsRoute(changes, follower, log);
+  events.register(instance);
+  app.get(Metrics).countStreams(events);
   serveOpenApi(app);
   await app.listen(port, host);
   const address = instance.server.address();

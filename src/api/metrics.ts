@@ -53,6 +53,15 @@ export class Metrics {
     );
   }
 
+  countStreams(streams: { readonly open: number; readonly cut: number }): void {
+    this.gauge('switchyard_event_streams', 'Clients that follow the changes.', () => streams.open);
+    this.counter(
+      'switchyard_event_streams_cut_total',
+      'Clients that followed the changes and were cut off, because they were too slow or could not be served.',
+      () => streams.cut,
+    );
+  }
+
   get contentType(): string {
     return this.registry.contentType;
   }

@@ -7,7 +7,7 @@ import { Problem } from './problem.js';
 
 const READS: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS']);
 const WAIT_MS_MAX = 2_000;
-const POSITION = /^(0|[1-9][0-9]{0,18})$/;
+export const POSITION = /^(0|[1-9][0-9]{0,18})$/;
 
 export function waitForPosition(instance: FastifyInstance, follower: LogFollower): void {
   instance.addHook('preValidation', (request, _reply, done) => {

@@ -3,7 +3,9 @@
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { DocumentBuilder, getSchemaPath, SwaggerModule, type OpenAPIObject } from '@nestjs/swagger';
 import { ResolvedAnswer } from './answers.js';
+import { CHANGE_DATA, ChangeEventAnswer } from './change.answers.js';
 import { problemResponse, problemsByStatus, READ_PROBLEMS } from './documented.js';
+import { EVENTS_PATHS } from './events.route.js';
 import { problems } from './problem.js';
 import { RESOLVE_PATHS } from './resolve.route.js';
 
@@ -37,11 +39,12 @@ export function describe(app: NestFastifyApplication): OpenAPIObject {
     .build();
   const document = SwaggerModule.createDocument(app, config, {
     operationIdFactory: (controller, method) => `${controller.replace('Controller', '')}.${method}`,
-    extraModels: [ResolvedAnswer],
+    extraModels: [ResolvedAnswer, ChangeEventAnswer, ...CHANGE_DATA],
   });
   const schemas = (document.components ??= {}).schemas ?? {};
   document.components.schemas = { ...schemas, Problem: PROBLEM };
   for (const path of RESOLVE_PATHS) document.paths[openPath(path)] = { get: resolveOperation() } as never;
+  for (const path of EVENTS_PATHS) document.paths[openPath(path)] = { get: eventsOperation() } as never;
   for (const [path, item] of Object.entries(document.paths)) completeOperations(path, item as Json);
   for (const [name, schema] of Object.entries(document.components.schemas)) {
     if (name.endsWith('Body')) sayLimits(schema as Json);
@@ -101,10 +104,11 @@ const IF_MATCH: Json = {
   schema: { type: 'string', pattern: '^("(0|[1-9][0-9]*)"|\\*)$' },
 };
 
+function named(name: string, description: string): Json {
+  return { name, in: 'query', required: false, description, schema: { type: 'string' } };
+}
+
 function resolveOperation(): Json {
-  const named = (name: string, description: string) => ({
-    ...{ name, in: 'query', required: false, description, schema: { type: 'string' } },
-  });
   const codes = [
     ...READ_PROBLEMS,
     'flow-not-found',
@@ -128,6 +132,37 @@ function resolveOperation(): Json {
         content: { 'application/json': { schema: { $ref: getSchemaPath(ResolvedAnswer) } } },
       },
       304: { description: 'The caller has this answer already.' },
+      ...Object.fromEntries([...refusals].map(([status, ofStatus]) => [status, problemResponse(ofStatus)])),
+    },
+    security: [{ bearer: [] }],
+  };
+}
+
+const LAST_EVENT_ID = 'The stream goes on strictly after this position.';
+
+const EVENT_STREAM = `Server-Sent Events. The data of each message is a \`ChangeEventAnswer\`, its \`event\` the type
+and its \`id\` the position. The first message is \`hello\`, which says after what position the stream begins, or
+\`reset\`, when it cannot go on where the client was: too much was missed, or the position is not of this log.`;
+
+function eventsOperation(): Json {
+  const codes = [...READ_PROBLEMS, 'environment-not-found', 'flow-not-found', 'invalid-header'] as const;
+  const refusals = problemsByStatus([...codes, 'store-unavailable', 'too-many-streams']);
+  return {
+    operationId: 'Events.follow',
+    summary: 'The changes of the project as they happen.',
+    tags: ['events'],
+    parameters: [
+      named('environment', 'Slug or id: its releases and changes alone.'),
+      named('flow', 'Slug or id: its changes, and the releases that touch it, alone.'),
+      named('type', 'Types, or what types begin with, such as `io.switchyard.release`; comma separated.'),
+      named('lastEventId', `${LAST_EVENT_ID} For clients that cannot set the header, which wins.`),
+      { ...named('Last-Event-ID', `${LAST_EVENT_ID} Left out: from now on.`), in: 'header' },
+    ],
+    responses: {
+      200: {
+        description: 'The changes, until either side ends the connection.',
+        content: { 'text/event-stream': { schema: { type: 'string', description: EVENT_STREAM } } },
+      },
       ...Object.fromEntries([...refusals].map(([status, ofStatus]) => [status, problemResponse(ofStatus)])),
     },
     security: [{ bearer: [] }],

@@ -30,6 +30,7 @@ export type ProblemCode =
   | 'shutting-down'
   | 'storage-full'
   | 'store-unavailable'
+  | 'too-many-streams'
   | 'unauthorized'
   | 'unsupported-media-type'
   | 'view-halted';
@@ -74,6 +75,7 @@ export const problems: Readonly<Record<ProblemCode, { readonly status: number; r
   'shutting-down': { status: 503, title: 'The server is shutting down' },
   'storage-full': { status: 503, title: 'The event store has no room left' },
   'store-unavailable': { status: 503, title: 'The event store cannot be reached' },
+  'too-many-streams': { status: 503, title: 'Too many clients follow the changes on this server' },
   unauthorized: { status: 401, title: 'A valid key is needed' },
   'unknown-release': { status: 422, title: 'The release is not one of this environment' },
   'unsupported-media-type': { status: 415, title: 'The body must be JSON' },

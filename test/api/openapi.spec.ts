@@ -5,6 +5,7 @@ import { promisify } from 'node:util';
 import { Ajv2020, type ValidateFunction } from 'ajv/dist/2020.js';
 import { startOwnServer, type OwnServer } from '../../scripts/own-server.js';
 import type { Version } from '../../scripts/client.js';
+import { EventClient } from '../support/event-client.js';
 import type { Route } from '../support/print-routes.js';
 import { good, Http } from '../support/http.js';
 import { temporaryFolder } from '../support/server-process.js';
@@ -27,6 +28,7 @@ interface Document {
 }
 
 const PRINT_ROUTES = fileURLToPath(new URL('../support/print-routes.js', import.meta.url));
+const EVENT_STREAM = 'text/event-stream';
 const UNDOCUMENTED = /^\/(health|docs|metrics|openapi\.json)(\/|$)|^\/docs/;
 
 let server: OwnServer;
@@ -256,10 +258,27 @@ describe('What the server answers', () => {
     for (const call of CALLS) faults.push({ call: call[0], faults: await faultsOfCall(call) });
     expect(faults).toEqual(CALLS.map(([call]) => ({ call, faults: [] })));
     const seen = new Set(CALLS.map(([call]) => call.replace(/\?.*/, '').replace(' ', ' /api/v1')));
-    const others = operations().filter(({ path }) => !path.includes('/projects/{project}/'));
+    const others = operations().filter(
+      ({ path, operation }) =>
+        !path.includes('/projects/{project}/') &&
+        operation.responses['200']?.content?.[EVENT_STREAM] === undefined,
+    );
     expect(others.map(({ method, path }) => `${method} ${path}`).filter((name) => !seen.has(name))).toEqual(
       [],
     );
+  });
+
+  it('is as the document says in each message of a stream of changes', async () => {
+    const client = await EventClient.openAfter(http, '0');
+    const { position } = await good(http.send<{ position: string }>('GET', '/health/ready'));
+    await client.untilId(position);
+    client.close();
+    const schema = { $ref: '#/components/schemas/ChangeEventAnswer' };
+    expect(client.events.length).toBeGreaterThan(20);
+    const faulty = client.events.map((event) => ({ event, faults: faultsIn(schema, event) }));
+    expect(faulty.filter(({ faults }) => JSON.stringify(faults) !== '[]')).toEqual([]);
+    const [event] = client.events;
+    expect(faultsIn(schema, { ...event, data: { ...event?.data, extra: 1 } })).not.toEqual([]);
   });
 
   it('is as the document says where it is a problem', async () => {

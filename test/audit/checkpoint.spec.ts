@@ -197,6 +197,7 @@ describe('A key', () => {
       `${name}+${id}+${rest}=`,
       `${name}+${id}+${rest.slice(0, -4)}`,
       `${name}+${sha256(`${name}\n`, x25519).toString('hex', 0, 4)}+${x25519.toString('base64')}`,
+      `${name}+${id}+${x25519.toString('base64')}`,
       `${key.publicKey}\n`,
       '',
     ];

@@ -136,6 +136,33 @@ describe(`The verifier of evidence (TEST_SEED=${seed})`, () => {
     expect(judged()).toMatch(/^TRUNCATED 51 < 55: events that were signed are missing/);
   });
 
+  it('takes a restoration only where it opens a later epoch', () => {
+    const judged = (data: string, epoch: number): string =>
+      verdict(appended(draft, [{ ...restored(draft.workspace, 2), data }], epoch)).line;
+    const none = ['0', '1', '-2', '2.5', '"2"', 'null', '[2]', '9007199254740992', '1e400', '02', 'NaN'];
+    for (const data of [
+      ...none.map((epoch) => `{"epoch":${epoch}}`),
+      '{}',
+      '[]',
+      '',
+      'null',
+      '{"epoch":2}}',
+    ]) {
+      expect([data, judged(data, 1)]).toEqual([
+        data,
+        'ALTERED at index 50: a LogRestored that opens no later epoch',
+      ]);
+    }
+    for (const epoch of ['2', '2.0', '20e-1', '0,"epoch":2'])
+      expect(judged(`{"epoch":${epoch}}`, 2)).toMatch(/^OK/);
+    expect(judged('{"epoch":7}', 7)).toMatch(/^OK/);
+    expect(judged('{"epoch":7}', 6)).toBe(
+      'ALTERED at size 51: a checkpoint of epoch 6 over events of epoch 7',
+    );
+    const twice = appended(draft, [restored(draft.workspace, 3), restored(draft.workspace, 3)], 3);
+    expect(verdict(twice).line).toMatch(/^ALTERED at index 51: a LogRestored/);
+  });
+
   it('reads lines that are longer than a piece of the file, and lines that lie across two', () => {
     const fill = (bytes: number): { stream: string; type: string; data: string } => {
       return {
@@ -221,6 +248,13 @@ describe('The state of an environment', () => {
     expect(state()).toEqual([[2]]);
   });
 
+  it('knows no release of one part, and none of more parts than can be counted', () => {
+    for (const of of [1, 0, 2 ** 53, 1e300]) {
+      expect(() => new EnvironmentFold().take(...event(1, 'v1', { number: 1, of }))).toThrow(Unfoldable);
+    }
+    new EnvironmentFold().take(...event(1, 'v1', { number: 1, of: 2 ** 53 - 1 }));
+  });
+
   it('is not told by an event that does not follow, and stays as it was', () => {
     const fold = new EnvironmentFold();
     fold.take(...event(1, 'v1'));
@@ -231,6 +265,8 @@ describe('The state of an environment', () => {
       event(2, 'v3', { number: 1, of: 2 }),
       event(2, 'v3', { number: 2, of: 3 }),
       event(3, 'v3', { number: 2, of: 2 }),
+      event(2, 'v3', { number: 2, of: 1 }),
+      ...[[], {}, { number: '2', of: '2' }, { number: 2, of: 2.5 }].map((part) => event(2, 'v3', part)),
       ['environment-e', 'EnvironmentRenamed', '{}'] as const,
       ['environment-e', 'VersionActivated', '{}'] as const,
     ];

@@ -6,7 +6,7 @@ import { run } from '../support/command-line.js';
 import { Attacks, type Attack } from '../support/evidence-attacks.js';
 import { bundleOf, draftOf, fileOf, keyFrom, notesOf, restored, rootOf } from '../support/evidence-bundle.js';
 import type { Bundle, Draft } from '../support/evidence-bundle.js';
-import { appended, forgeryOf } from '../support/evidence-forgeries.js';
+import { appended, forgeries } from '../support/evidence-forgeries.js';
 import { oddReleases } from '../support/odd-releases.js';
 import { Random, seed } from '../support/random.js';
 import { unless } from '../support/spec.js';
@@ -59,8 +59,9 @@ describe(`Of an evidence bundle (TEST_SEED=${seed})`, () => {
     `${FORGERIES} that a holder of the key made are called what they are by both`,
     async () => {
       const drafts = [0, 1, 2].map((restorations) => draftOf(random, { events: 40, restorations }));
+      const forged = forgeries(drafts, random);
       for (let count = 0; count < FORGERIES; count += 1) {
-        const { what, bundle, exitCode } = forgeryOf(random.pick(drafts), random);
+        const { what, bundle, exitCode } = forged.next().value;
         verifiers.put(bundle);
         const verdicts = await explained({ what }, () => verifiers.judge());
         if (verdicts.exitCode !== exitCode)

@@ -9,7 +9,7 @@ import { missing, PostgresServer } from '../support/postgres-server.js';
 import { seed } from '../support/random.js';
 import { unless } from '../support/spec.js';
 
-const HISTORIES = Number(process.env['TEST_HISTORIES'] ?? 15);
+const HISTORIES = Number(process.env['TEST_HISTORIES'] ?? 12);
 const TIMEOUT_MS = 60_000 + HISTORIES * 5_000;
 const TRAVELS = fileURLToPath(new URL('../support/past-travels.js', import.meta.url));
 
@@ -30,7 +30,7 @@ describe(`An answer about a moment is a fold of the log up to there, and stays (
   unless(missing)(
     'on PostgreSQL',
     async () => {
-      const postgres = await PostgresServer.start('fsync=off');
+      const postgres = await PostgresServer.start();
       try {
         await travel(await postgres.newDatabase());
       } finally {

@@ -146,6 +146,10 @@ const IN_CHECKPOINTS: Readonly<Record<string, Change>> = {
     matched(target, random, /(?<=\/e|^)[0-9]+$/, (text) =>
       random.pick([String(Number(text) + 1), String(Number(text) - 1), `0${text}`, `+${text}`, `${text}.0`]),
     ),
+  'key id of a signature changed': (target, random) =>
+    matched(target, random, /(?<= )[A-Za-z0-9+/]{5}(?=[A-Za-z0-9+/]{86}=$)/, (text) =>
+      random.pick([`A${text.slice(1)}`, `${text.slice(0, 4)}A`]),
+    ),
   'checkpoint removed': (target, random) => {
     const [block] = blocks(target, random);
     return block === undefined ? undefined : { ...block, put: '' };

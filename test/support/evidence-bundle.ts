@@ -40,6 +40,7 @@ export interface Wanted {
 export interface Own {
   readonly line?: (index: number, leaf: Buffer) => string;
   readonly notes?: readonly string[];
+  readonly pubkeys?: string;
 }
 
 type EventOf = Pick<Leaf, 'stream' | 'type' | 'data'>;
@@ -83,7 +84,7 @@ export function bundleOf({ workspace, leaves, signings, pubkeys }: Draft, own: O
   const files = {
     'events.ndjson': Buffer.from(leaves.map((leaf, index) => line(index, leaf)).join('')),
     'checkpoints.txt': fileOf(notes),
-    'pubkeys.txt': Buffer.from(pubkeys.map((key) => `${key}\n`).join('')),
+    'pubkeys.txt': Buffer.from(own.pubkeys ?? pubkeys.map((key) => `${key}\n`).join('')),
   };
   const [last] = signings.slice(-1);
   if (last === undefined) throw new Error('A bundle has a checkpoint');
@@ -209,7 +210,9 @@ class Story {
   private drafted(): EventOf {
     const { random } = this;
     const title = random.pick(['A title', 'Ein „Titel“ — größer', '題名 😀', '{"index":0,"leaf":""}']);
-    const data = JSON.stringify({ versionId: uuid(random), title, digest: uuid(random).repeat(2) });
+    // Now and then one that is too long to be hashed in one piece.
+    const content = random.next() < 0.004 ? title.repeat(2_000) : title;
+    const data = JSON.stringify({ versionId: uuid(random), title, content });
     return { stream: `flow-${random.pick(this.flows)}`, type: 'VersionDrafted', data };
   }
 

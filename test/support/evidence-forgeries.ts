@@ -11,19 +11,22 @@ import type { Random } from './random.js';
 export interface Forgery {
   readonly what: string;
   readonly bundle: Bundle;
-  /** What has to come of it; undefined where two verifiers only have to agree. */
-  readonly exitCode: number | undefined;
+  /** What has to come of it. */
+  readonly exitCode: number;
 }
 
 type Forge = (draft: Draft, random: Random) => Bundle;
 type Forges = Readonly<Record<string, Forge>>;
 
-export function forgeryOf(draft: Draft, random: Random): Forgery {
-  const [exitCode, forges] = random.pick(KINDS);
-  const what = random.pick(Object.keys(forges));
-  const bundle = forges[what]?.(draft, random);
-  if (bundle === undefined) throw new Error(`There is no forgery ${what}`);
-  return { what, bundle, exitCode };
+/** One of each kind, again and again. */
+export function* forgeries(drafts: readonly Draft[], random: Random): Generator<Forgery, never> {
+  for (;;) {
+    for (const [exitCode, forges] of KINDS) {
+      for (const [what, forge] of Object.entries(forges)) {
+        yield { what, exitCode, bundle: forge(random.pick(drafts), random) };
+      }
+    }
+  }
 }
 
 /** Of the base point of Ed25519. */
@@ -86,8 +89,18 @@ const ALTERED: Forges = {
     );
     return bundleOf({ ...draft, signings });
   },
-  'checkpoints are not in order': (draft) =>
-    bundleOf({ ...draft, signings: [at(draft, draft.leaves.length), ...draft.signings] }),
+  'checkpoints are not in order, and events are missing': (draft) => {
+    const { leaves, signings } = draft;
+    const notes = notesOf({ ...draft, signings: [at(draft, leaves.length), ...signings] });
+    return bundleOf({ ...draft, leaves: leaves.slice(0, -1) }, { notes });
+  },
+  'epochs go back, and events are missing': (draft) => {
+    const signings = [{ ...at(draft, 0), epoch: 99 }, ...draft.signings];
+    return bundleOf(
+      { ...draft, leaves: draft.leaves.slice(0, -1) },
+      { notes: notesOf({ ...draft, signings }) },
+    );
+  },
   'a checkpoint stands there twice': (draft, random) => {
     const doubled = random.pick(draft.signings);
     return bundleOf({
@@ -173,22 +186,19 @@ const BAD_SIGNATURE: Forges = {
     const signature = notes[0]?.split('\n').at(-2);
     return bundleOf(draft, { notes: [`${notes[0] ?? ''}${signature ?? ''}\n`, ...notes.slice(1)] });
   },
-  'a signature is spelt otherwise': (draft) =>
-    bundleOf(draft, {
-      notes: notesOf(draft).map((note) => {
-        const lines = note.split('\n');
-        const [dash = '', name = '', base64 = ''] = lines.at(-2)?.split(' ') ?? [];
+  'a signature is spelt otherwise': (draft) => {
+    const notes = notesOf(draft).map((note) =>
+      note.replace(/(?<=\n— \S+ )\S+/, (base64) => {
         const signature = Buffer.from(base64, 'base64');
         // The same number to whoever counts modulo the order of the curve.
-        const s = littleEndian(signature.subarray(36)) + ORDER;
-        const respelt = Buffer.from(s.toString(16).padStart(64, '0'), 'hex').reverse();
-        return [
-          ...lines.slice(0, -2),
-          [dash, name, Buffer.concat([signature.subarray(0, 36), respelt]).toString('base64')].join(' '),
-          '',
-        ].join('\n');
+        const s = BigInt(`0x${signature.subarray(36).reverse().toString('hex')}`) + ORDER;
+        signature.write(s.toString(16).padStart(64, '0'), 36, 'hex');
+        signature.subarray(36).reverse();
+        return signature.toString('base64');
       }),
-    }),
+    );
+    return bundleOf(draft, { notes });
+  },
   'a key is spelt otherwise': (draft, random) => {
     const point = random.pick([`01${'00'.repeat(30)}80`, `ee${'ff'.repeat(30)}7f`, `${'ff'.repeat(32)}`]);
     const name = lastOf(draft).key.name;
@@ -213,13 +223,41 @@ const BAD_SIGNATURE: Forges = {
   },
   'a key is named twice': (draft, random) =>
     bundleOf({ ...draft, pubkeys: [...draft.pubkeys, random.pick(draft.pubkeys)] }),
-  'a key is of another kind': (draft) => {
-    const [name = '', , key = ''] = (draft.pubkeys[0] ?? '').split('+', 3);
-    const bytes = Buffer.concat([Buffer.of(2), Buffer.from(key, 'base64').subarray(1)]);
-    return bundleOf({
-      ...draft,
-      pubkeys: [...draft.pubkeys, `${name}+01234567+${bytes.toString('base64')}`],
-    });
+  'a key is of another kind': (draft, random) => {
+    const [name, id, key] = /^([^+]+)\+([^+]+)\+(.+)$/.exec(draft.pubkeys[0] ?? '')?.slice(1) ?? [];
+    const bytes = Buffer.concat([Buffer.of(2), Buffer.from(key ?? '', 'base64').subarray(1)]);
+    const own = createHash('sha256').update(`${name}\n`).update(bytes).digest('hex').slice(0, 8);
+    const line = `${name}+${random.pick([id, own])}+${bytes.toString('base64')}`;
+    return bundleOf({ ...draft, pubkeys: [...draft.pubkeys, line] });
+  },
+  'a key has another id': (draft, random) => {
+    const unused = keyFrom(random, lastOf(draft).key.name).publicKey.replace(
+      /(?<=\+)[0-9a-f]{8}/,
+      '01234567',
+    );
+    return bundleOf({ ...draft, pubkeys: [...draft.pubkeys, unused] });
+  },
+  'a signature has the id of another key': (draft, random) => {
+    const id = random.pick([keyFrom(random).keyId, '00000000']);
+    const notes = notesOf(draft).map((note) =>
+      note.replace(/(?<=\n— \S+ )\S+/, (base64) => {
+        const signature = Buffer.from(base64, 'base64').subarray(4);
+        return Buffer.concat([Buffer.from(id, 'hex'), signature]).toString('base64');
+      }),
+    );
+    return bundleOf(draft, { notes });
+  },
+  'a key ends within its line': (draft) => bundleOf(draft, { pubkeys: draft.pubkeys.join('\n') }),
+  'keys are spelt otherwise': (draft, random) => {
+    const lines = draft.pubkeys.map((key) => `${key}\n`).join('');
+    const others = [
+      `${lines}\n`,
+      `\n${lines}`,
+      lines.replaceAll('\n', '\r\n'),
+      `${lines} `,
+      `\ufeff${lines}`,
+    ];
+    return bundleOf(draft, { pubkeys: random.pick(others) });
   },
   'no key is named': (draft) => bundleOf({ ...draft, pubkeys: [] }),
   'there is no checkpoint': (draft) => bundleOf(draft, { notes: [] }),
@@ -265,7 +303,6 @@ const OK: Forges = {
 
 const KINDS: readonly (readonly [exitCode: number, forges: Forges])[] = [
   [0, OK],
-  [2, ALTERED],
   [2, ALTERED],
   [3, TRUNCATED],
   [4, FORK],
@@ -322,10 +359,6 @@ function lastOf({ signings }: Draft): Signing {
   const last = signings.at(-1);
   if (last === undefined) throw new Error('A bundle has a checkpoint');
   return last;
-}
-
-function littleEndian(bytes: Buffer): bigint {
-  return BigInt(`0x${Buffer.from(bytes).reverse().toString('hex')}`);
 }
 
 function after(letter = ''): string {

@@ -1,0 +1,98 @@
+// The newest messages on what has changed, put into words once and kept once for everybody who follows. Bounded in
+// bytes: whoever is further behind reads the log.
+import type { Position } from '../store/event-store.js';
+
+/** What filters go by. */
+export interface Topic {
+  readonly workspaceId: string;
+  readonly projectId: string;
+  readonly type: string;
+  readonly environmentId: string | null;
+  readonly flowIds: ReadonlySet<string>;
+}
+
+export interface Message {
+  readonly position: Position;
+  readonly topic: Topic;
+  /** As they go out, to everybody the same. */
+  readonly bytes: Uint8Array;
+}
+
+/** Messages one after another, and the position up to which there are no others that were wanted. */
+export interface Stretch {
+  readonly messages: readonly Message[];
+  readonly upTo: Position;
+}
+
+export type Wanted = (topic: Topic) => boolean;
+
+const MESSAGE_BYTES_BESIDES = 500;
+const FLOW_BYTES = 100;
+
+export class RecentMessages {
+  /** All messages after this position are here. */
+  before: Position;
+  private messages: Message[] = [];
+  private weight = 0;
+
+  constructor(
+    /** The newest position that was told of. */
+    public head: Position,
+    private readonly bytesMax: number,
+  ) {
+    this.before = head;
+  }
+
+  add(message: Message): void {
+    this.messages.push(message);
+    this.weight += weightOf(message);
+    this.head = message.position;
+    if (this.weight > this.bytesMax) this.shorten();
+  }
+
+  /** The log has come this far, and there was nothing to say. */
+  moveTo(position: Position): void {
+    this.head = position;
+  }
+
+  /** Begins anew: what came up to here is in the log alone. */
+  restart(position: Position): void {
+    this.messages = [];
+    this.weight = 0;
+    this.before = position;
+    this.head = position;
+  }
+
+  /** What was wanted after a position, ending with the message that fills `bytesMax`; undefined once it is gone. */
+  after(position: Position, wanted: Wanted, bytesMax: number): Stretch | undefined {
+    if (position < this.before) return undefined;
+    const found: Message[] = [];
+    let bytes = 0;
+    // From the end, where nearly everybody stands.
+    let index = this.messages.findLastIndex((message) => message.position <= position) + 1;
+    for (; index < this.messages.length; index += 1) {
+      const message = this.messages[index] as Message;
+      if (!wanted(message.topic)) continue;
+      found.push(message);
+      bytes += message.bytes.length;
+      if (bytes >= bytesMax) return { messages: found, upTo: message.position };
+    }
+    return { messages: found, upTo: position > this.head ? position : this.head };
+  }
+
+  /** Down to half, so that one costly copy serves many messages. */
+  private shorten(): void {
+    let dropped = 0;
+    while (this.weight > this.bytesMax / 2) {
+      const message = this.messages[dropped] as Message;
+      this.weight -= weightOf(message);
+      this.before = message.position;
+      dropped += 1;
+    }
+    this.messages = this.messages.slice(dropped);
+  }
+}
+
+function weightOf({ bytes, topic }: Message): number {
+  return bytes.length + MESSAGE_BYTES_BESIDES + topic.flowIds.size * FLOW_BYTES;
+}
