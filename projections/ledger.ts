@@ -1,7 +1,7 @@
 // Which leaf of its workspace's Merkle tree every event is (docs/audit-format.md). Hashes are kept in tiles of 256: the
 // first level holds those of the leaves, each next level those of the full tiles below it, so that any proof is
 // computed from a few tiles and an event costs little more than its two hashes.
-import { leafData } from '../src/audit/leaf.js';
+import { leafOf } from '../src/audit/leaf.js';
 import { leafHash, nodeHash, rootOf, type Subtree } from '../src/audit/merkle.js';
 import type { StoredFact } from '../src/domain/recorded.js';
 import type { LogProjection, Rows, Tables } from './projection.js';
@@ -65,7 +65,7 @@ class GrowingTree {
   append(event: StoredFact): void {
     const { n, hashes } = this.tile(0);
     const index = n * TILE_HASHES + hashes.length;
-    const leaf = leafHash(leafData({ ...event, workspace: this.workspace, index }));
+    const leaf = leafHash(leafOf(event, this.workspace, index));
     this.push(0, leaf, event.position);
   }
 

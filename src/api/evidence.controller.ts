@@ -5,7 +5,7 @@ import { Controller, Get, Header, Query, Res } from '@nestjs/common';
 import { ApiProduces, ApiResponse, ApiTags } from '@nestjs/swagger';
 import type { FastifyReply } from 'fastify';
 import { eventLine } from '../audit/evidence-lines.js';
-import { leafData } from '../audit/leaf.js';
+import { leafOf } from '../audit/leaf.js';
 import { Engine } from '../engine.js';
 import { LogFollower } from '../read/log-follower.js';
 import { START } from '../store/event-store.js';
@@ -71,7 +71,7 @@ export class EvidenceController {
       for (const event of page) {
         after = event.position;
         if (index === size || workspaceOf(event) !== workspace) continue;
-        text += eventLine(index, leafData({ ...event, workspace, index }));
+        text += eventLine(index, leafOf(event, workspace, index));
         index += 1;
       }
       if (text !== '') yield text;

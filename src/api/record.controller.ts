@@ -3,7 +3,7 @@
 import { Controller, Get, Header, Query } from '@nestjs/common';
 import { ApiProduces, ApiResponse, ApiTags } from '@nestjs/swagger';
 import { Checkpoints } from '../audit/checkpoints.js';
-import { leafData } from '../audit/leaf.js';
+import { leafOf } from '../audit/leaf.js';
 import { consistencyProof, inclusionProof, leafHash } from '../audit/merkle.js';
 import { RecordKeeper } from '../commands/keep-record.js';
 import { Refused } from '../domain/refused.js';
@@ -61,7 +61,7 @@ export class RecordController {
       throw new Refused('position-not-found', `There is no event at position ${position}.`);
     }
     const { size, root } = checkpoint;
-    const leaf = leafData({ ...event, workspace, index });
+    const leaf = leafOf(event, workspace, index);
     return {
       ...{ position: asked, index, size, checkpoint: note },
       leaf: leaf.toString('base64'),

@@ -5,7 +5,7 @@ import { eventAt } from '../read/log-follower.js';
 import type { Tree } from '../../projections/ledger.js';
 import type { EventStore } from '../store/event-store.js';
 import type { HeadsLog, SignedCheckpoint } from './heads-log.js';
-import { leafData } from './leaf.js';
+import { leafOf } from './leaf.js';
 import { leafHash } from './merkle.js';
 
 /** What is wrong with the log of one workspace. */
@@ -87,5 +87,5 @@ async function hasLeaf(
   const index = size - 1;
   const event = await eventAt(store, tree.positionOf(index));
   if (event === undefined) return false;
-  return leafHash(leafData({ ...event, workspace, index })).toString('base64') === leaf;
+  return leafHash(leafOf(event, workspace, index)).toString('base64') === leaf;
 }

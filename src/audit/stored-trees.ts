@@ -1,8 +1,8 @@
 // The trees of all workspaces, computed from the events as the store gives them and apart from every view: what is
 // signed was read again, so that a bit that fell over between the append and the signature is not vouched for.
 import { Tree, workspaceOf } from '../../projections/ledger.js';
-import { START, type EventStore, type Position } from '../store/event-store.js';
-import { leafData } from './leaf.js';
+import { START, type EventStore, type Position, type StoredEvent } from '../store/event-store.js';
+import { leafOf } from './leaf.js';
 import { leafHash, MerkleTree } from './merkle.js';
 
 /** Hashed in one go, about two milliseconds: others wait that long. */
@@ -52,11 +52,11 @@ export class StoredTrees {
     }
   }
 
-  private take(event: Parameters<typeof workspaceOf>[0] & LeafEvent, onLeaf: OnLeaf | undefined): void {
+  private take(event: StoredEvent, onLeaf: OnLeaf | undefined): void {
     const workspace = workspaceOf(event);
     const { tree, from } = this.of(workspace);
     if (event.position <= from) return;
-    tree.append(leafHash(leafData({ ...event, workspace, index: tree.size })));
+    tree.append(leafHash(leafOf(event, workspace, tree.size)));
     onLeaf?.(workspace, tree);
   }
 
@@ -74,8 +74,6 @@ export class StoredTrees {
     return known;
   }
 }
-
-type LeafEvent = Omit<Parameters<typeof leafData>[0], 'workspace' | 'index'>;
 
 /** The complete subtrees that a tree of this size is made of, from the left. */
 function frontierOf({ subtree }: Tree, size: number): Buffer[] {

@@ -1,7 +1,7 @@
 // The tiles of the ledger, against trees that are grown leaf by leaf: whatever batches the log comes in, and however many
 // workspaces share it, every leaf, root and proof is the same.
 import Database from 'better-sqlite3';
-import { leafData } from '../../src/audit/leaf.js';
+import { leafOf } from '../../src/audit/leaf.js';
 import {
   consistencyProof,
   inclusionProof,
@@ -48,7 +48,7 @@ beforeAll(() => {
   for (const event of events) {
     const workspace = workspaceOf(event);
     const tree = grown.get(workspace) as MerkleTree;
-    tree.append(leafHash(leafData({ ...event, workspace, index: tree.size })));
+    tree.append(leafHash(leafOf(event, workspace, tree.size)));
     roots.get(workspace)?.push(tree.root());
     positions.get(workspace)?.push(event.position);
   }
