@@ -52,8 +52,8 @@ export class ChangeReader {
   private hasEnded = false;
   private fullSince: number | undefined;
   private lastWrite = performance.now();
-  /** Up to where `behind` has been counted; undefined for one that reads a backlog, which may take its time. */
-  private counted: Position | undefined;
+  /** Up to where `behind` has been counted. */
+  private counted: Position;
   private behind = 0;
 
   constructor(
@@ -64,6 +64,7 @@ export class ChangeReader {
     private readonly limits: ChangeLimits,
   ) {
     this.upTo = position;
+    this.counted = position;
   }
 
   /** There is room again. */
@@ -146,14 +147,14 @@ export class ChangeReader {
     if (hasRoom) return;
     this.fullSince = this.lastWrite;
     this.behind = 0;
-    this.counted = this.position < this.changes.recent.before ? undefined : this.position;
+    this.counted = this.position;
   }
 
   private judge(now: number, fullSince: number): void {
     const { stallMs, behindBytesMax } = this.limits;
     if (now - fullSince > stallMs) return this.cut(`It has taken nothing for ${stallMs} ms.`);
-    if (this.counted === undefined) return;
     const missed = this.changes.recent.after(this.counted, this.wanted, behindBytesMax);
+    // One that reads a backlog may take its time.
     if (missed === undefined) return;
     this.behind += bytesOf(missed);
     this.counted = missed.upTo;

@@ -425,36 +425,41 @@ describe('Nobody is told', () => {
 describe('A release of very many changes', () => {
   const FLOWS = 2_010;
   const AT_ONCE = 32;
+  const TEST_MS_MAX = 180_000;
 
-  it('is one message, with a hundred of them and a link to all; whoever follows any of its flows is told', async () => {
-    let next = 0;
-    const create = async (): Promise<void> => {
-      for (let number = (next += 1); number <= FLOWS; number = next += 1) {
-        await good(http.post('/flows', { name: `many-${number}`, content: { number } }));
-        await good(http.post(`/flows/many-${number}/versions/1/environments`, { environment: 'staging' }));
+  it(
+    'is one message, with a hundred of them and a link to all; whoever follows any of its flows is told',
+    async () => {
+      let next = 0;
+      const create = async (): Promise<void> => {
+        for (let number = (next += 1); number <= FLOWS; number = next += 1) {
+          await good(http.post('/flows', { name: `many-${number}`, content: { number } }));
+          await good(http.post(`/flows/many-${number}/versions/1/environments`, { environment: 'staging' }));
+        }
+      };
+      await Promise.all(Array.from({ length: AT_ONCE }, create));
+      const pair = { sourceEnvironment: 'staging', targetEnvironment: 'production' };
+      const followed = await EventClient.open(http, `/events?flow=many-${FLOWS}&environment=production`);
+      const { release } = await good(http.post<Changed>('/environments/promote', pair));
+      const before = String(BigInt(release?.position ?? 0) - 1n);
+      expect(release?.changes.length).toBeGreaterThanOrEqual(FLOWS);
+      // After its first part: the log holds it in two.
+      const late = await EventClient.openAfter(http, before, '/events?type=io.switchyard.release');
+      for (const client of [followed, late]) {
+        await client.until(({ changes }) => changes.length > 0);
+        const [event] = client.events as unknown as { id: string; data: Record<string, unknown> }[];
+        expect(event?.data).toMatchObject({ changesTotal: release?.changes.length });
+        expect(event?.data['changes']).toEqual(release?.changes.slice(0, 100));
+        expect(event?.id).toBe(release?.position);
+        const { changes } = await good(http.send<{ changes: unknown[] }>('GET', String(event?.data['link'])));
+        expect(changes).toHaveLength(release?.changes.length ?? 0);
+        client.close();
       }
-    };
-    await Promise.all(Array.from({ length: AT_ONCE }, create));
-    const pair = { sourceEnvironment: 'staging', targetEnvironment: 'production' };
-    const followed = await EventClient.open(http, `/events?flow=many-${FLOWS}&environment=production`);
-    const { release } = await good(http.post<Changed>('/environments/promote', pair));
-    const before = String(BigInt(release?.position ?? 0) - 1n);
-    expect(release?.changes.length).toBeGreaterThanOrEqual(FLOWS);
-    // After its first part: the log holds it in two.
-    const late = await EventClient.openAfter(http, before, '/events?type=io.switchyard.release');
-    for (const client of [followed, late]) {
-      await client.until(({ changes }) => changes.length > 0);
-      const [event] = client.events as unknown as { id: string; data: Record<string, unknown> }[];
-      expect(event?.data).toMatchObject({ changesTotal: release?.changes.length });
-      expect(event?.data['changes']).toEqual(release?.changes.slice(0, 100));
-      expect(event?.id).toBe(release?.position);
-      const { changes } = await good(http.send<{ changes: unknown[] }>('GET', String(event?.data['link'])));
-      expect(changes).toHaveLength(release?.changes.length ?? 0);
-      client.close();
-    }
-    const { items } = await good(http.get<Page<unknown>>('/environments/production/releases?limit=1'));
-    expect(items).toHaveLength(1);
-  });
+      const { items } = await good(http.get<Page<unknown>>('/environments/production/releases?limit=1'));
+      expect(items).toHaveLength(1);
+    },
+    TEST_MS_MAX,
+  );
 });
 
 describe('A server that stops', () => {
