@@ -7,8 +7,8 @@ import { verifyEvidence, type Terms } from '../src/audit/evidence.js';
 import type { Judgement } from '../src/audit/evidence-verdict.js';
 
 interface VerifyOptions {
-  readonly key: readonly string[];
-  readonly checkpoint: readonly string[];
+  readonly key?: readonly string[];
+  readonly checkpoint?: readonly string[];
   readonly acceptRestored?: true;
   readonly json?: true;
 }
@@ -35,17 +35,16 @@ function addVerify(audit: Command): void {
   audit
     .command('verify')
     .description(
-      'Verify the evidence bundle in the folder DIR, event by event. Without --key and --checkpoint it can only be as ' +
-        'good as the place that it came from.',
+      'Verify the evidence bundle in the folder DIR, event by event. Without --key and --checkpoint it can only be ' +
+        'as good as the place that it came from.',
     )
     .argument('<DIR>', 'the folder of the bundle')
     .option(
       '--key <PUBLIC_KEY>',
       'a public key to trust, instead of all in the bundle; repeatable',
       collected,
-      [],
     )
-    .option('--checkpoint <FILE>', 'checkpoints that you have kept; repeatable', collected, [])
+    .option('--checkpoint <FILE>', 'checkpoints that you have kept; repeatable', collected)
     .option('--accept-restored', 'forgive the loss of events, where the record owns up to an older backup')
     .option('--json', 'print the outcome as one line of JSON')
     .helpOption('-h, --help', 'print this')
@@ -68,11 +67,11 @@ function addVerify(audit: Command): void {
     });
 }
 
-function collected(value: string, before: readonly string[]): readonly string[] {
+function collected(value: string, before: readonly string[] = []): readonly string[] {
   return [...before, value];
 }
 
-function verify(directory: string, { key, checkpoint, acceptRestored }: VerifyOptions): Judgement {
+function verify(directory: string, { key = [], checkpoint = [], acceptRestored }: VerifyOptions): Judgement {
   const progress = showProgress('Verifying');
   try {
     const terms: Terms = { keys: key, checkpoints: checkpoint, acceptRestored: acceptRestored === true };
@@ -85,10 +84,10 @@ function verify(directory: string, { key, checkpoint, acceptRestored }: VerifyOp
 /** What nobody could have seen is said too, so that nobody takes it for checked. */
 function inWords({ verdict, line }: Judgement, { key, checkpoint }: VerifyOptions): string {
   const lines = [line];
-  if (verdict === 'ok' && key.length === 0) {
+  if (verdict === 'ok' && key === undefined) {
     lines.push('Without --key, the keys are those that the bundle itself names.');
   }
-  if (verdict === 'ok' && checkpoint.length === 0) {
+  if (verdict === 'ok' && checkpoint === undefined) {
     lines.push('Without --checkpoint, nothing shows that there never were other events, or later ones.');
   }
   return lines.map((text) => `${text}\n`).join('');

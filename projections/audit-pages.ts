@@ -51,7 +51,7 @@ export interface AuditPage {
 }
 
 /** After so many windows without a single entry for the page it ends, and may be short or empty. */
-const WINDOWS_IN_VAIN_MAX = 3;
+const WINDOWS_IN_VAIN_MAX = 2;
 const WINDOWS_AT_ONCE = 32;
 /** A shorter beginning is that of some word in nearly every window, and of far too many words in all of them. */
 const PREFIX_BYTES_MIN = 3;

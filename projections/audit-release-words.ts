@@ -75,7 +75,7 @@ function numberOf(version: VersionRef | null): number | string {
 }
 
 /** The number of the version of each flow, null for none. */
-function versionsIn(changes: readonly Change[], side: 'from' | 'to', known: Known) {
+function versionsIn(changes: readonly Change[], side: 'to' | 'from', known: Known) {
   const named = changes.length > FLOWS_NAMED_MAX ? changes.slice(0, FLOWS_NAMED_MAX) : changes;
   const flows = named.map((change) => ({
     slug: known(change.flowId).slug,

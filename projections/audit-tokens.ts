@@ -5,7 +5,7 @@
  * Entries are indexed in windows of so many neighbours, and so are the windows themselves: what the search for a
  * page looks at is bounded by a few windows, however long the trail has become.
  */
-export const WINDOW_ENTRIES = 32_768;
+export const WINDOW_ENTRIES = 16_384;
 
 /** How FTS5 has to cut the tokens: at spaces alone. */
 export const TOKENIZER = `content='', detail=none, columnsize=0, tokenize="ascii tokenchars './~-'"`;

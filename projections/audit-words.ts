@@ -103,8 +103,8 @@ function toldOfAccess(event: AccessEvent, id: string, { known }: Knowledge): Tol
 }
 
 const WITHOUT_ENVIRONMENT: Readonly<Record<WithoutEnvironment, string>> = {
-  'first-active': 'what the environment runs where they were first active',
-  latest: 'their latest versions',
+  'first-active': 'now resolve to what the environment runs where they were first active',
+  latest: 'now resolve to their latest versions',
 };
 
 function toldOfProject(event: ProjectEvent, id: string, knowledge: Knowledge): Told {
@@ -122,8 +122,9 @@ function toldOfProject(event: ProjectEvent, id: string, knowledge: Knowledge): T
     }
     case 'ResolutionPolicySet': {
       const { withoutEnvironment } = event;
+      const resolve = WITHOUT_ENVIRONMENT[withoutEnvironment];
       return {
-        summary: `Without an environment, flows of project ${was.slug} now resolve to ${WITHOUT_ENVIRONMENT[withoutEnvironment]}`,
+        summary: `Without an environment, flows of project ${was.slug} ${resolve}`,
         before: was.withoutEnvironment === undefined ? null : { withoutEnvironment: was.withoutEnvironment },
         after: { withoutEnvironment },
         learned: learn({ withoutEnvironment }),

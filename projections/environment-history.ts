@@ -1,6 +1,7 @@
-// What ran in an environment after each of its releases: one row for each change.
-// So what ran of one flow after any release is one look, and a whole environment one look for each flow, however long
-// the history is. A release of several parts counts once `releases` knows its position.
+// What ran in an environment after each of its releases: one row for each change, in the order of the log. So what ran
+// of one flow after any release is one look, and a whole environment one look for each flow, however long the history
+// is. Environments and pointers go by numbers here, which keeps the indexes small enough to stay in memory. A release
+// of several parts counts once `releases` knows its position.
 import { idInStream } from '../src/domain/events.js';
 import type { EnvironmentEvent, VersionRef } from '../src/domain/environment.events.js';
 import type { Placement } from '../src/domain/environment-state.js';
@@ -8,6 +9,8 @@ import type { Recorded } from '../src/domain/recorded.js';
 import type { Projection, Rows, Tables } from './projection.js';
 
 interface Row {
+  /** The same on every server: the changes of a log are numbered in its order. */
+  readonly id: number;
   readonly flow_id: string;
   readonly release: number;
   readonly version_id: string | null;
@@ -16,6 +19,11 @@ interface Row {
   readonly since: number;
 }
 
+const OF_FLOW = `SELECT changes.*, flow_id FROM numbered_environments AS environments
+  CROSS JOIN pointers ON pointers.environment = environments.id AND flow_id = ?
+  CROSS JOIN environment_history AS changes ON changes.pointer = pointers.id
+  WHERE environment_id = ?`;
+
 /** One flow after a release of an environment; undefined where it had never been active by then. */
 export function placementAfter(
   rows: Rows,
@@ -23,52 +31,51 @@ export function placementAfter(
   flowId: string,
   release: number,
 ): Placement | undefined {
-  const row = rows.get<Row>(
-    `SELECT * FROM environment_history WHERE environment_id = ? AND flow_id = ? AND release <= ?
-     ORDER BY release DESC LIMIT 1`,
-    ...[environmentId, flowId, release],
-  );
+  const [row] = rowsOfFlow(rows, environmentId, flowId, release, 1);
   return row && placementIn(row);
 }
 
 /** Every flow that had ever been active after a release. */
 export function placementsAfter(rows: Rows, environmentId: string, release: number): Map<string, Placement> {
   const found = rows.all<Row>(
-    `SELECT history.* FROM placements
-     JOIN environment_history AS history USING (environment_id, flow_id)
-     WHERE placements.environment_id = ? AND history.release = (
-       SELECT max(release) FROM environment_history
-       WHERE environment_id = placements.environment_id AND flow_id = placements.flow_id AND release <= ?)`,
-    ...[environmentId, release],
+    `SELECT changes.*, flow_id FROM numbered_environments AS environments
+     CROSS JOIN pointers ON pointers.environment = environments.id
+     CROSS JOIN environment_history AS changes ON changes.id = (
+       SELECT id FROM environment_history WHERE pointer = pointers.id AND release <= ?
+       ORDER BY release DESC LIMIT 1)
+     WHERE environment_id = ?`,
+    ...[release, environmentId],
   );
   return new Map(found.map((row) => [row.flow_id, placementIn(row)]));
 }
 
 /** The release by which a flow was active in an environment for the first time. */
 export function firstReleaseWith(rows: Rows, environmentId: string, flowId: string): number | undefined {
-  const sql = `SELECT release FROM environment_history WHERE environment_id = ? AND flow_id = ?
-    ORDER BY release LIMIT 1`;
-  return rows.get<{ release: number }>(sql, environmentId, flowId)?.release;
+  return rows.get<Row>(`${OF_FLOW} ORDER BY release LIMIT 1`, flowId, environmentId)?.release;
 }
 
 /** A change of one pointer. */
 export interface PointerMove {
+  readonly id: number;
   readonly flowId: string;
   readonly release: number;
   readonly to: VersionRef | null;
 }
 
-/** Of all flows, newest first and below a place: the changes of one release by flow id, the largest first. */
+/** Of all flows up to a release, newest first and below a change. */
 export function movesBelow(
   rows: Rows,
   environmentId: string,
-  below: { readonly release: number; readonly flowId: string },
+  upTo: number,
+  below: number,
   limit: number,
 ): PointerMove[] {
   const found = rows.all<Row>(
-    `SELECT * FROM environment_history WHERE environment_id = ? AND (release, flow_id) < (?, ?)
-     ORDER BY release DESC, flow_id DESC LIMIT ?`,
-    ...[environmentId, below.release, below.flowId, limit],
+    `SELECT changes.*, flow_id FROM numbered_environments AS environments
+     CROSS JOIN environment_history AS changes ON changes.environment = environments.id
+     CROSS JOIN pointers ON pointers.id = changes.pointer
+     WHERE environment_id = ? AND changes.release <= ? AND changes.id < ? ORDER BY changes.id DESC LIMIT ?`,
+    ...[environmentId, upTo, below, limit],
   );
   return found.map(moveIn);
 }
@@ -81,22 +88,21 @@ export function movesOfFlow(
   upTo: number,
   limit: number,
 ): PointerMove[] {
-  const found = rows.all<Row>(
-    `SELECT * FROM environment_history WHERE environment_id = ? AND flow_id = ? AND release <= ?
-     ORDER BY release DESC LIMIT ?`,
-    ...[environmentId, flowId, upTo, limit],
-  );
-  return found.map(moveIn);
+  return rowsOfFlow(rows, environmentId, flowId, upTo, limit).map(moveIn);
 }
 
 export const environmentHistory: Projection = {
   name: 'environment_history',
-  version: 1,
+  version: 2,
   streams: ['environment'],
-  schema: `CREATE TABLE environment_history (environment_id TEXT NOT NULL, flow_id TEXT NOT NULL,
-      release INTEGER NOT NULL, version_id TEXT, number INTEGER, digest TEXT, since INTEGER NOT NULL,
-      PRIMARY KEY (environment_id, release, flow_id)) STRICT, WITHOUT ROWID;
-    CREATE INDEX environment_history_by_flow ON environment_history (environment_id, flow_id, release)`,
+  schema: `CREATE TABLE numbered_environments (id INTEGER PRIMARY KEY, environment_id TEXT NOT NULL UNIQUE) STRICT;
+    CREATE TABLE pointers (id INTEGER PRIMARY KEY, environment INTEGER NOT NULL, flow_id TEXT NOT NULL,
+      UNIQUE (environment, flow_id)) STRICT;
+    CREATE TABLE environment_history (id INTEGER PRIMARY KEY, environment INTEGER NOT NULL,
+      pointer INTEGER NOT NULL, release INTEGER NOT NULL, version_id TEXT, number INTEGER, digest TEXT,
+      since INTEGER NOT NULL) STRICT;
+    CREATE INDEX environment_history_by_environment ON environment_history (environment);
+    CREATE UNIQUE INDEX environment_history_by_pointer ON environment_history (pointer, release)`,
   on: {
     VersionActivated: take,
     VersionDeactivated: take,
@@ -106,26 +112,41 @@ export const environmentHistory: Projection = {
 };
 
 function take(tables: Tables, { release, changes }: EnvironmentEvent, { stream }: Recorded): void {
-  const environmentId = idInStream(stream);
+  const environment = environmentNumber(tables, idInStream(stream));
   for (const { flowId, to, toSince } of changes) {
     tables.run(
-      `INSERT INTO environment_history (environment_id, flow_id, release, version_id, number, digest, since)
+      `INSERT INTO environment_history (environment, pointer, release, version_id, number, digest, since)
        VALUES (?, ?, ?, ?, ?, ?, ?)`,
-      ...[
-        environmentId,
-        flowId,
-        release,
-        to?.versionId ?? null,
-        to?.number ?? null,
-        to?.digest ?? null,
-        toSince,
-      ],
+      ...[environment, pointerNumber(tables, environment, flowId), release],
+      ...[to?.versionId ?? null, to?.number ?? null, to?.digest ?? null, toSince],
     );
   }
 }
 
+function environmentNumber(tables: Tables, environmentId: string): number {
+  const sql = 'SELECT id FROM numbered_environments WHERE environment_id = ?';
+  const known = tables.get<{ id: number }>(sql, environmentId);
+  if (known !== undefined) return known.id;
+  tables.run('INSERT INTO numbered_environments (environment_id) VALUES (?)', environmentId);
+  return environmentNumber(tables, environmentId);
+}
+
+function pointerNumber(tables: Tables, environment: number, flowId: string): number {
+  const sql = 'SELECT id FROM pointers WHERE environment = ? AND flow_id = ?';
+  const known = tables.get<{ id: number }>(sql, environment, flowId);
+  if (known !== undefined) return known.id;
+  tables.run('INSERT INTO pointers (environment, flow_id) VALUES (?, ?)', environment, flowId);
+  return pointerNumber(tables, environment, flowId);
+}
+
+/** Newest first, up to a release. */
+function rowsOfFlow(rows: Rows, environmentId: string, flowId: string, upTo: number, limit: number): Row[] {
+  const sql = `${OF_FLOW} AND release <= ? ORDER BY release DESC LIMIT ?`;
+  return rows.all<Row>(sql, flowId, environmentId, upTo, limit);
+}
+
 function moveIn(row: Row): PointerMove {
-  return { flowId: row.flow_id, release: row.release, to: placementIn(row).version };
+  return { id: row.id, flowId: row.flow_id, release: row.release, to: placementIn(row).version };
 }
 
 function placementIn({ version_id, number, digest, since }: Row): Placement {

@@ -36,15 +36,17 @@ export class AuditFilters {
 
   async question(query: AuditQuery): Promise<AuditQuestion> {
     const cursor = fromCursor(query.cursor, POSITION);
-    const { project } = this;
+    const { project, everywhere } = this;
     const flow = query.flow === undefined ? undefined : this.flow(query.flow);
     const version = query.version === undefined ? undefined : await this.version(query.version, flow);
-    const things = [
-      this.everywhere ? project.workspaceId : project.id,
+    const named = [
       ...(query.environment === undefined ? [] : [this.environmentId(query.environment)]),
       ...(flow === undefined ? [] : [flow.id]),
-      ...(query.type === undefined ? [] : [typeThing(query.type)]),
     ];
+    // What is named was found here, and to look for all that happened here as well costs more than all else.
+    const whole =
+      named.length > 0 || version !== undefined ? [] : [everywhere ? project.workspaceId : project.id];
+    const things = [...[...named, ...whole], ...(query.type === undefined ? [] : [typeThing(query.type)])];
     const rows = await this.follower.rows(auditTrail);
     const tokens = things.map((id) => tokenOf(rows, id));
     if (version !== undefined) tokens.push(versionTokenOf(rows, version));

@@ -6,14 +6,13 @@ import { PointerHistory, type PointerChange } from '../read/pointer-history.js';
 import type { Project } from '../../projections/projects.js';
 import { InScopeWithQuery, type Scope } from './access.js';
 import { Paged, Reads } from './documented.js';
-import { fromCursor, page } from './paging.js';
+import { fromCursor, NUMBER_CURSOR, page } from './paging.js';
 import { presentActor, presentRef, RELEASE_KIND } from './present.js';
 import { PointerChangeAnswer } from './time-travel.answers.js';
 import { EnvironmentHistoryQuery, FlowHistoryQuery } from './time-travel.dto.js';
 import { ReferencePipe } from './validation.js';
 
 const POSITION_CURSOR = /^[1-9][0-9]{0,18}$/;
-const MOVE_CURSOR = /^[1-9][0-9]{0,14}\.[0-9a-f-]{36}$/;
 
 @ApiTags('history')
 @Controller(['api/v1', 'api/v1/projects/:project'])
@@ -55,11 +54,14 @@ export class HistoryController {
     if (flow !== undefined) {
       return this.pageOfFlow(project, directory.flow(project, flow).id, [id], limit, cursor);
     }
-    const [release, flowId = ''] = fromCursor(cursor, MOVE_CURSOR)?.split('.') ?? [];
-    const below = release === undefined ? undefined : { release: Number(release), flowId };
-    const changes = await this.history.ofEnvironment(id, below, limit + 1);
-    const shown = changes.map((change) => this.present(project, change));
-    return page(shown, limit, (item) => `${item.release}.${item.flowId}`);
+    const below = fromCursor(cursor, NUMBER_CURSOR);
+    const found = await this.history.ofEnvironment(
+      id,
+      below === undefined ? below : Number(below),
+      limit + 1,
+    );
+    const { items, nextCursor } = page(found, limit, (change) => String(change.id));
+    return { items: items.map((change) => this.present(project, change)), nextCursor };
   }
 
   private async pageOfFlow(

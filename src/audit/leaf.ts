@@ -33,7 +33,7 @@ export function leafData({ workspace, index, stream, revision, id, type, data, m
   return Buffer.from(`${head}${data}\n${meta}`, 'utf8');
 }
 
-/** The leaf data of an event of the log. Its fields are named one by one: to spread an object costs more than all else. */
+/** The leaf data of an event of the log, whose fields are named one by one: to spread it costs more than all else. */
 export function leafOf(event: Omit<Leaf, 'workspace' | 'index'>, workspace: string, index: number): Buffer {
   const { stream, revision, id, type, data, meta } = event;
   return leafData({ workspace, index, stream, revision, id, type, data, meta });

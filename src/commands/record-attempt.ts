@@ -1,5 +1,5 @@
-// RecordAttempt: what somebody was denied goes into the log, off the way of the answer: whoever was denied neither waits
-// for it nor learns whether it worked. Whoever tries again and again fills neither the log nor the memory.
+// RecordAttempt: what somebody was denied goes into the log, off the way of the answer: whoever was denied neither
+// waits for it nor learns whether it worked. Whoever tries again and again fills neither the log nor the memory.
 import { LRUCache } from 'lru-cache';
 import type { AttemptDenied } from '../domain/audit.events.js';
 import { streamOf } from '../domain/events.js';

@@ -5,7 +5,6 @@ import { streamOf } from '../domain/events.js';
 import type { ProjectEvent } from '../domain/project.events.js';
 import { Recorded } from '../domain/recorded.js';
 import { Refused } from '../domain/refused.js';
-import { activeVersions } from '../../projections/active-versions.js';
 import { projectNotFound } from '../../projections/directory.js';
 import { environmentHistory } from '../../projections/environment-history.js';
 import { flows } from '../../projections/flows.js';
@@ -29,7 +28,7 @@ export interface Moment {
 
 const WAIT_MS_MAX = 2_000;
 const EVENTS_MAX = 64;
-const NEEDED = [workspaces, projects, flows, versions, activeVersions, releases, environmentHistory];
+const NEEDED = [workspaces, projects, flows, versions, releases, environmentHistory];
 
 export class Past {
   constructor(

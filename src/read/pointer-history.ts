@@ -13,6 +13,8 @@ import { releaseAt, releaseHead, releases, type ReleaseHead } from '../../projec
 import type { LogFollower } from './log-follower.js';
 
 export interface PointerChange {
+  /** Its number among all changes. */
+  readonly id: number;
   readonly environmentId: string;
   readonly flowId: string;
   readonly release: ReleaseHead;
@@ -20,25 +22,19 @@ export interface PointerChange {
   readonly to: VersionRef | null;
 }
 
-/** Where a page begins: below a release and, within that release, below a flow. */
-export interface Below {
-  readonly release: number;
-  readonly flowId: string;
-}
-
 export class PointerHistory {
   constructor(private readonly follower: LogFollower) {}
 
-  /** Of every flow in an environment, the changes of one release by flow id, the largest first. */
+  /** Of every flow in an environment, below a change. */
   async ofEnvironment(
     environmentId: string,
-    below: Below | undefined,
+    below: number | undefined,
     limit: number,
   ): Promise<PointerChange[]> {
     const rows = await this.rows();
     // A release whose last part has not come yet is not there yet.
-    const start = { release: releaseAt(rows, environmentId, this.now) + 1, flowId: '' };
-    const moves = movesBelow(rows, environmentId, below ?? start, limit);
+    const upTo = releaseAt(rows, environmentId, this.now);
+    const moves = movesBelow(rows, environmentId, upTo, below ?? Number.MAX_SAFE_INTEGER, limit);
     return moves.flatMap((move) => changeIn(rows, environmentId, move));
   }
 
@@ -68,8 +64,9 @@ export class PointerHistory {
   }
 }
 
-function changeIn(rows: Rows, environmentId: string, { flowId, release, to }: PointerMove): PointerChange[] {
+function changeIn(rows: Rows, environmentId: string, move: PointerMove): PointerChange[] {
+  const { id, flowId, release, to } = move;
   const head = releaseHead(rows, environmentId, release);
   const from = placementAfter(rows, environmentId, flowId, release - 1)?.version ?? null;
-  return head === undefined ? [] : [{ environmentId, flowId, release: head, from, to }];
+  return head === undefined ? [] : [{ id, environmentId, flowId, release: head, from, to }];
 }

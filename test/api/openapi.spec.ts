@@ -188,6 +188,8 @@ const CALLS: readonly (readonly [operation: string, path: string, body?: object]
   ['GET /audit/proof/inclusion?position=1', ''],
   ['GET /audit/proof/consistency?from=1', ''],
   ['GET /audit/keys', ''],
+  ['GET /audit', ''],
+  ['GET /audit/{position}', '1'],
   ['GET /views', ''],
   ['POST /views/rebuild', ''],
   ['GET /projects', ''],

@@ -255,6 +255,16 @@ describe('The state of an environment', () => {
     new EnvironmentFold().take(...event(1, 'v1', { number: 1, of: 2 ** 53 - 1 }));
   });
 
+  it('knows no id with half of a surrogate pair in it, wherever it stands', () => {
+    const take = (change: string): void => {
+      const data = `{"release":1,"changes":[${change}]}`;
+      new EnvironmentFold().take('environment-e', 'VersionActivated', data);
+    };
+    take('{"flowId":"\\ud83d\\ude00","to":{"versionId":"\\ud83d\\ude00"}}');
+    expect(() => take('{"flowId":"\\ud83d","to":null}')).toThrow(Unfoldable);
+    expect(() => take('{"flowId":"f","to":{"versionId":"\\ude00\\ud83d"}}')).toThrow(Unfoldable);
+  });
+
   it('is not told by an event that does not follow, and stays as it was', () => {
     const fold = new EnvironmentFold();
     fold.take(...event(1, 'v1'));

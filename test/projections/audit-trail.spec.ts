@@ -1,5 +1,5 @@
-// The audit trail as rows: how every event is worded, and that whatever is searched for is found, page after page, while
-// the trail grows.
+// The audit trail as rows: how every event is worded, and that whatever is searched for is found, page after page,
+// while the trail grows.
 import { readdirSync, readFileSync } from 'node:fs';
 import Database from 'better-sqlite3';
 import { EVENT_TYPES, type StoredFact } from '../../src/domain/recorded.js';
@@ -318,7 +318,7 @@ const QUESTIONS = [
 describe('The trail', () => {
   const random = new Random(seed);
   const past = new history.AuditHistory(random);
-  const facts = past.grow(3 * WINDOW_ENTRIES);
+  const facts = past.grow(2 * WINDOW_ENTRIES + 1_000);
   const tables = trailOf(facts);
   const sentences = "SELECT summary || ' ' || coalesce(comment, '') AS text FROM audit_entries ORDER BY nr";
   const wordsAt = tables.all<{ text: string }>(sentences).map(({ text }) => plainWords(text));
@@ -329,7 +329,7 @@ describe('The trail', () => {
 
   it(`finds by any filters what a look at every entry finds (TEST_SEED=${seed})`, () => {
     let found = 0;
-    for (let question = 0; question < 150; question += 1) {
+    for (let question = 0; question < 80; question += 1) {
       const asked = randomQuestion(random, past.happened);
       const newestFirst = random.next() < 0.5;
       const limit = random.pick([50, 500]);
@@ -339,7 +339,7 @@ describe('The trail', () => {
       expect(pages.every((page) => page.length <= limit)).toBe(true);
       found += Math.sign(expected.length);
     }
-    expect(found).toBeGreaterThan(50);
+    expect(found).toBeGreaterThan(25);
   });
 
   it('finds from a time and a position to another, the ends included, by the order of the log', () => {
@@ -391,7 +391,7 @@ describe('The trail', () => {
     const renamed = ['flow-f1', 'FlowRenamed', { name: 'F' }] as const;
     const described = ['project-p1', 'EnvironmentDescribed', { environmentId: 'e1' }] as const;
     const two = [renamed, described].map(([stream, type, data]) => factOf(0, stream, type, data, META));
-    const many = Array.from({ length: 10 * WINDOW_ENTRIES }, (_, at): StoredFact => ({
+    const many = Array.from({ length: 5 * WINDOW_ENTRIES }, (_, at): StoredFact => ({
       ...(two[at % 2] as StoredFact),
       position: BigInt(at + 1),
     }));
@@ -399,7 +399,7 @@ describe('The trail', () => {
     const asked = { environmentId: 'e1', type: 'FlowRenamed' };
     for (const newestFirst of [true, false]) {
       const pages = pagesOf(long, searchFor(long, asked, { newestFirst }));
-      expect(pages).toEqual([[], []]);
+      expect(pages).toEqual([[], [], []]);
     }
   });
 });

@@ -57,6 +57,7 @@ describe('The history of an environment', () => {
     const first = part(1, 'chat');
     const half = folded(VIEWS, log.recorded);
     expect([releaseAt(half, 'e', first.position), releaseHead(half, 'e', 1)]).toEqual([0, undefined]);
+    expect(movesBelow(half, 'e', 0, Number.MAX_SAFE_INTEGER, 9)).toEqual([]);
     const last = part(2, 'search');
     const whole = folded(VIEWS, log.recorded);
     expect([first, last].map(({ position }) => releaseAt(whole, 'e', position))).toEqual([0, 1]);
@@ -64,7 +65,7 @@ describe('The history of an environment', () => {
     expect(firstReleaseWith(whole, 'e', 'chat')).toBe(1);
   });
 
-  it('comes in pages that begin inside a release, the changes of a release by flow', () => {
+  it('comes in pages that begin inside a release, the last change first', () => {
     const log = new Log();
     const ids = Array.from({ length: 250 }, (_, number) => `flow-${String(number).padStart(3, '0')}`);
     for (const release of [1, 2]) {
@@ -82,13 +83,11 @@ describe('The history of an environment', () => {
     }
     const rows = folded(VIEWS, log.recorded);
     const told: string[] = [];
-    let below = { release: 3, flowId: '' };
-    for (;;) {
-      const page = movesBelow(rows, 'e', below, 70);
+    let below = Number.MAX_SAFE_INTEGER;
+    for (let pages = 0; pages < 9; pages += 1) {
+      const page = movesBelow(rows, 'e', 2, below, 70);
       told.push(...page.map(({ release, flowId }) => `${release} ${flowId}`));
-      const last = page.at(-1);
-      if (last === undefined) break;
-      below = { release: last.release, flowId: last.flowId };
+      below = page.at(-1)?.id ?? 0;
     }
     expect(told).toEqual([2, 1].flatMap((release) => [...ids].reverse().map((id) => `${release} ${id}`)));
   });

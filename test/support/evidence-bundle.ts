@@ -2,7 +2,7 @@
 // and a new one, and perhaps restored from a backup in between. The same chance makes the same bundle.
 import { hash } from 'node:crypto';
 import { checkpointText, originOf, parseOrigin, SigningKey } from '../../src/audit/checkpoint.js';
-import { EnvironmentFold, manifestOf, type Claims } from '../../src/audit/evidence-state.js';
+import { EnvironmentFold, manifestOf } from '../../src/audit/evidence-state.js';
 import { eventLine } from '../../src/audit/evidence-lines.js';
 import { leafData, leafFields, type Leaf } from '../../src/audit/leaf.js';
 import { leafHash, MerkleTree } from '../../src/audit/merkle.js';
@@ -91,7 +91,7 @@ export function bundleOf({ workspace, leaves, signings, pubkeys }: Draft, own: O
   const origin = originOf({ name: last.key.name, workspace, epoch: last.epoch });
   const parsed = parseOrigin(origin);
   if (parsed === undefined) throw new Error(`${origin} is no origin`);
-  const claims = {
+  const manifest = manifestOf({
     checkpoint: { ...parsed, origin, size: last.size, root: last.root ?? rootOf(leaves.slice(0, last.size)) },
     files: {
       'checkpoints.txt': hash('sha256', files['checkpoints.txt']),
@@ -99,17 +99,8 @@ export function bundleOf({ workspace, leaves, signings, pubkeys }: Draft, own: O
       'pubkeys.txt': hash('sha256', files['pubkeys.txt']),
     },
     environments: foldOf(leaves).states(),
-  };
-  return { ...files, 'manifest.json': Buffer.from(claimed(claims)) };
-}
-
-/** Where no manifest follows, a forger has to make up something. */
-function claimed(claims: Claims): string {
-  try {
-    return manifestOf(claims);
-  } catch {
-    return manifestOf({ ...claims, environments: [] });
-  }
+  });
+  return { ...files, 'manifest.json': Buffer.from(manifest) };
 }
 
 /** The signed checkpoints of a log, one after the other. */

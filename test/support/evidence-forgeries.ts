@@ -67,6 +67,11 @@ const ALTERED: Forges = {
       line: (i, leaf) => (i === at ? respelt(eventLine(i, leaf)) : eventLine(i, leaf)),
     });
   },
+  'a line is begun after the last one': (draft, random) => {
+    const begun = random.pick(['x', ' ', '{', eventLine(draft.leaves.length, Buffer.of()).trimEnd()]);
+    const last = draft.leaves.length - 1;
+    return bundleOf(draft, { line: (i, leaf) => `${eventLine(i, leaf)}${i === last ? begun : ''}` });
+  },
   'base64 has bits that mean nothing': (draft) => {
     const respelt = (line: string): string =>
       line.replace(/([AQgw])(==)(?="})|([AEIMQUYcgkosw048])(=)(?="})/, (_, ...found: string[]) => {
