@@ -36,8 +36,8 @@ export function addExport(audit: Command): void {
   audit
     .command('export')
     .description(
-      'Write an evidence bundle into a folder, to be verified by anybody; or, with --format, the audit trail. From the ' +
-        'server that SWITCHYARD_URL and SWITCHYARD_KEY name. Run again, it fetches what is missing.',
+      'Write an evidence bundle into a folder, to be verified by anybody; or, with --format, the audit trail. From ' +
+        'the server that SWITCHYARD_URL and SWITCHYARD_KEY name. Run again, it fetches what is missing.',
     )
     .option('--out <PATH>', 'the folder of the bundle; with --format a file (default: stdout)')
     .addOption(new Option('--format <FORMAT>', 'the audit trail, in this form').choices(EXPORT_FORMATS))
@@ -74,7 +74,8 @@ export function addExport(audit: Command): void {
         throw new Failure(`--${unused} is for --format: evidence is always whole`, EXIT.usage);
       const outcome = await writeBundle(server, options.out);
       const { events, fetched: fresh, origin } = outcome;
-      const words = `${counted(events, 'event')} of ${origin} in ${options.out}, ${counted(fresh, 'event')} fetched now`;
+      const now = `${counted(fresh, 'event')} fetched now`;
+      const words = `${counted(events, 'event')} of ${origin} in ${options.out}, ${now}`;
       process.stdout.write(`${options.json === true ? JSON.stringify(outcome) : words}\n`);
     });
 }

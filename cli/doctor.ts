@@ -1,6 +1,6 @@
 // `switchyard doctor`: looks whether everything is as it should be, while the server is stopped: the settings, every
-// event of the log, the views against a fresh fold, what the heads remember, and the keys. Views that are wrong are made
-// anew, since they can be; nothing else is touched.
+// event of the log, the views against a fresh fold, what the heads remember, and the keys. Views that are wrong are
+// made anew, since they can be; nothing else is touched.
 import { existsSync, statSync } from 'node:fs';
 import type { Command } from 'commander';
 import { eventsOf } from './compare-logs.js';
@@ -24,7 +24,8 @@ export function addDoctor(program: Command): void {
   program
     .command('doctor')
     .description(
-      'Check the settings, the log, the views against a fresh fold, the heads and the keys. The server must be stopped.',
+      'Check the settings, the log, the views against a fresh fold, the heads and the keys. ' +
+        'The server must be stopped.',
     )
     .option('--json', 'print the findings as one line of JSON')
     .helpOption('-h, --help', 'print this')

@@ -1,5 +1,6 @@
-// Writes an evidence bundle into a folder, from a running server: the events that are missing there, the checkpoints over
-// them, the keys, and the manifest that follows from it all. Begun again after a break, or later, it goes on where it was.
+// Writes an evidence bundle into a folder, from a running server: the events that are missing there, the checkpoints
+// over them, the keys, and the manifest that follows from it all. Begun again after a break, or later, it goes on
+// where it was.
 import {
   closeSync,
   createWriteStream,

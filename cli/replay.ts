@@ -1,5 +1,5 @@
-// `switchyard replay --until MOMENT`: what ran in an environment at a moment, folded straight from the log, with no view
-// in between. It is the plainest answer there is, and what every other one can be held against.
+// `switchyard replay --until MOMENT`: what ran in an environment at a moment, folded straight from the log, with no
+// view in between. It is the plainest answer there is, and what every other one can be held against.
 import { existsSync } from 'node:fs';
 import { InvalidArgumentError, type Command } from 'commander';
 import { ADDRESS_HELP, addressFrom, configuredAddress } from './addresses.js';

@@ -36,7 +36,9 @@ const rules: readonly Rule[] = [
     offences: (file) =>
       importsOf(file).filter(
         (name) =>
-          !/^(\.\/[^/]+|\.\.\/src\/(domain\/[^/]+|store\/event-store\.js|audit\/(leaf|merkle)\.js))$/.test(name),
+          !/^(\.\/[^/]+|\.\.\/src\/(domain\/[^/]+|store\/event-store\.js|audit\/(leaf|merkle)\.js))$/.test(
+            name,
+          ),
       ),
     broken: { path: 'projections/flows.ts', text: "import { Views } from '../src/read/views.js';" },
   },

@@ -1,5 +1,5 @@
-// The audit trail as one stream, in the form that another tool takes: oldest first, page by page, so that a trail of any
-// length can be taken out, and gone on with after any entry.
+// The audit trail as one stream, in the form that another tool takes: oldest first, page by page, so that a trail of
+// any length can be taken out, and gone on with after any entry.
 import { Readable } from 'node:stream';
 import { Controller, Get, Param, Query, Res } from '@nestjs/common';
 import { ApiProduces, ApiProperty, ApiResponse, ApiTags, OmitType } from '@nestjs/swagger';
@@ -74,12 +74,12 @@ export class AuditExportController {
     first: AuditPage,
     pageAfter: (position: string) => Promise<AuditPage>,
   ): AsyncGenerator<string> {
-    const { head, line } = exportForms[format];
+    const form = exportForms[format];
     // What is added to an earlier export has its head already.
-    if (after === undefined && head !== '') yield head;
+    if (after === undefined && form.head !== '') yield form.head;
     for (let page = first; ; page = await pageAfter(page.next)) {
       const text = page.entries
-        .map((entry) => line(presentEntry(this.follower.live, project, entry)))
+        .map((entry) => form.line(presentEntry(this.follower.live, project, entry)))
         .join('');
       if (text !== '') yield text;
       if (page.next === null) return;

@@ -1,5 +1,5 @@
-// The evidence over HTTP, in the very bytes of an evidence bundle (docs/audit-format.md): every event as a leaf, and the
-// checkpoints that were signed over them. Streamed page by page, so that a log of any size can be taken out.
+// The evidence over HTTP, in the very bytes of an evidence bundle (docs/audit-format.md): every event as a leaf, and
+// the checkpoints that were signed over them. Streamed page by page, so that a log of any size can be taken out.
 import { Readable } from 'node:stream';
 import { Controller, Get, Header, Query, Res } from '@nestjs/common';
 import { ApiProduces, ApiResponse, ApiTags } from '@nestjs/swagger';

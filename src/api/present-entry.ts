@@ -1,5 +1,5 @@
-// An entry of the audit trail as it is answered and exported: the name of its actor is joined on reading, everything else is
-// as it was recorded.
+// An entry of the audit trail as it is answered and exported: the name of its actor is joined on reading, everything
+// else is as it was recorded.
 import type { LiveViews } from '../read/live-views.js';
 import type { AuditEntry } from '../../projections/audit-pages.js';
 import type { Project } from '../../projections/projects.js';

@@ -1,6 +1,6 @@
 // The trees of all workspaces, computed from the events as the store gives them and apart from every view: what is
 // signed was read again, so that a bit that fell over between the append and the signature is not vouched for.
-import { Tree, workspaceOf } from '../../projections/ledger.js';
+import { type Tree, workspaceOf } from '../../projections/ledger.js';
 import { START, type EventStore, type Position, type StoredEvent } from '../store/event-store.js';
 import { leafOf } from './leaf.js';
 import { leafHash, MerkleTree } from './merkle.js';

@@ -1,5 +1,6 @@
-// A slug is reserved before what bears it is made, on a stream of its own: creations at the same moment, even on several
-// servers, agree on one id. A crash in between leaves a reservation, and whoever comes next takes its id over.
+// A slug is reserved before what bears it is made, on a stream of its own: creations at the same moment, even on
+// several servers, agree on one id. A crash in between leaves a reservation, and whoever comes next takes its id
+// over.
 import { slugStream } from '../domain/events.js';
 import type { SlugReserved } from '../domain/slug.events.js';
 import { withoutKey, type Caller, type CommandLog } from './command-log.js';

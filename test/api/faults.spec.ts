@@ -39,7 +39,6 @@ const namesOf = async (http: Http): Promise<string[]> =>
   (await good(http.get<Page<Environment>>('/environments'))).items.map(({ name }) => name);
 const ready = (http: Http) => http.send<{ failures: string[] }>('GET', '/health/ready');
 
-
 describe('A failing disk', () => {
   onDisk(
     'leaves an append unknown whose fsync failed; nothing is written any more, and reads go on',

@@ -188,6 +188,9 @@ const CALLS: readonly (readonly [operation: string, path: string, body?: object]
   ['GET /audit/proof/inclusion?position=1', ''],
   ['GET /audit/proof/consistency?from=1', ''],
   ['GET /audit/keys', ''],
+  ['GET /audit/checkpoints', ''],
+  ['GET /audit/evidence?from=1&size=3', ''],
+  ['GET /audit/export?format=ndjson', ''],
   ['GET /audit', ''],
   ['GET /audit/{position}', '1'],
   ['GET /views', ''],
@@ -250,9 +253,9 @@ describe('What the server answers', () => {
     const answer = await http.send(method, target, { body });
     if (answer.status >= 300) return answer.text;
     const content = operation?.responses[answer.status]?.content ?? {};
-    const isText = 'text/plain' in content;
-    const schema = content[isText ? 'text/plain' : 'application/json']?.schema;
-    return [ofBody, faultsIn(schema, isText ? answer.text : answer.body)].flat();
+    const [type = ''] = (answer.headers.get('content-type') ?? '').split(';');
+    const isJson = type === 'application/json';
+    return [ofBody, faultsIn(content[type]?.schema, isJson ? answer.body : answer.text)].flat();
   }
 
   it('is as the document says, for every operation', async () => {

@@ -120,4 +120,3 @@ async function eventStoreDb(): Promise<Store> {
     remove: () => double.stop(),
   };
 }
-

@@ -1,5 +1,5 @@
-// The signed record over HTTP, on a real server: checkpoints, proofs and receipts that anybody can check, and a log that
-// comes back shorter, or different, is noticed, fenced, and taken into service by an operator alone.
+// The signed record over HTTP, on a real server: checkpoints, proofs and receipts that anybody can check, and a log
+// that comes back shorter, or different, is noticed, fenced, and taken into service by an operator alone.
 import { copyFileSync, existsSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import Database from 'better-sqlite3';

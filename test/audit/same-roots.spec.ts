@@ -1,5 +1,6 @@
-// The signed record is the same wherever the log is kept and whoever serves it: servers that share a PostgreSQL, and a copy
-// of the log in a file, have the same roots; and a PostgreSQL that lost its newest events is noticed like a file.
+// The signed record is the same wherever the log is kept and whoever serves it: servers that share a PostgreSQL, and
+// a copy of the log in a file, have the same roots; and a PostgreSQL that lost its newest events is noticed like a
+// file.
 import { join } from 'node:path';
 import { parseNote } from '../../src/audit/checkpoint.js';
 import { run } from '../support/command-line.js';
@@ -61,7 +62,8 @@ describe('The roots of a log', () => {
     await server.kill('SIGTERM');
     await postgres?.query('ALTER TABLE switchyard.events DISABLE TRIGGER ALL', address);
     const lost = await postgres?.query(
-      `DELETE FROM switchyard.events WHERE position > (SELECT max(position) - 2 FROM switchyard.events) RETURNING position`,
+      `DELETE FROM switchyard.events WHERE position > (SELECT max(position) - 2 FROM switchyard.events)
+       RETURNING position`,
       address,
     );
     expect(lost).toHaveLength(2);

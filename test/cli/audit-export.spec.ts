@@ -57,7 +57,7 @@ describe('switchyard audit export', () => {
     ]);
   });
 
-  it('goes on where it broke off, and later where it ended, and an older checkpoint is held against the newer', async () => {
+  it('goes on where it broke off, and later where it ended; an older checkpoint still holds', async () => {
     const directory = join(suite.newFolder(), 'evidence');
     const { events } = await exported(directory);
     const path = join(directory, 'events.ndjson');

@@ -1,5 +1,5 @@
-// The tiles of the ledger, against trees that are grown leaf by leaf: whatever batches the log comes in, and however many
-// workspaces share it, every leaf, root and proof is the same.
+// The tiles of the ledger, against trees that are grown leaf by leaf: whatever batches the log comes in, and however
+// many workspaces share it, every leaf, root and proof is the same.
 import Database from 'better-sqlite3';
 import { leafOf } from '../../src/audit/leaf.js';
 import {

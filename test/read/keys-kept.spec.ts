@@ -26,6 +26,7 @@ function keyed(key: string): NewEvent {
     project: 'p',
     time,
     schema: SCHEMA,
+    ...{ requestId: key, $correlationId: key, $causationId: key },
     idempotencyKey: key,
     requestHash: key,
   };
