@@ -56,18 +56,13 @@ const WINDOWS_AT_ONCE = 32;
 /** A shorter beginning is that of some word in nearly every window, and of far too many words in all of them. */
 const PREFIX_BYTES_MIN = 3;
 
-/** Positions and clocks only ever grow with the number of the entry. */
-const PASSED = {
-  position: 'SELECT position >= ? AS passed FROM audit_entries WHERE nr = ?',
-  clock: 'SELECT coalesce(clock, time) >= ? AS passed FROM audit_entries WHERE nr = ?',
-};
-
-/** The number of the first entry at or after a position or a time (UTC, with milliseconds). */
-export function firstAt(rows: Rows, by: keyof typeof PASSED, value: bigint | string): number {
+/** The number of the first entry at or after a position: positions only ever grow with the number. */
+export function firstAt(rows: Rows, position: bigint): number {
+  const sql = 'SELECT position >= ? AS passed FROM audit_entries WHERE nr = ?';
   let [low, high] = [1, (rows.get<{ nr: number }>('SELECT max(nr) AS nr FROM audit_entries')?.nr ?? 0) + 1];
   while (low < high) {
     const middle = Math.floor((low + high) / 2);
-    const found = rows.get<{ passed: number }>(PASSED[by], value, middle);
+    const found = rows.get<{ passed: number }>(sql, position, middle);
     if (found?.passed === 1) high = middle;
     else low = middle + 1;
   }
@@ -89,7 +84,7 @@ export function numberOf(rows: Rows, id: string): number | undefined {
 }
 
 export function entryAt(rows: Rows, position: bigint): AuditEntry | undefined {
-  const [entry] = entriesOf(rows, [firstAt(rows, 'position', position)]);
+  const [entry] = entriesOf(rows, [firstAt(rows, position)]);
   return entry?.position === String(position) ? entry : undefined;
 }
 

@@ -12,9 +12,9 @@ import type { LogProjection, Tables } from './projection.js';
 export const auditTrail: LogProjection = {
   name: 'audit_trail',
   version: 1,
-  // A correlation or causation that is not there is the request itself, a clock the time.
+  // A correlation or causation that is not there is the request itself.
   schema: `CREATE TABLE audit_entries (nr INTEGER PRIMARY KEY, position INTEGER NOT NULL, time TEXT NOT NULL,
-      clock TEXT, type TEXT NOT NULL, actor_type TEXT NOT NULL, actor INTEGER NOT NULL,
+      type TEXT NOT NULL, actor_type TEXT NOT NULL, actor INTEGER NOT NULL,
       workspace INTEGER NOT NULL, project INTEGER, environment INTEGER, environment_slug TEXT, flow INTEGER,
       flow_slug TEXT, version_id TEXT, version_number INTEGER, release INTEGER, summary TEXT NOT NULL,
       comment TEXT, before TEXT, after TEXT, request_id TEXT NOT NULL, correlation_id TEXT, causation_id TEXT,
@@ -47,10 +47,10 @@ interface ThingRow {
   readonly known: string | null;
 }
 
-const INSERT_ENTRY = `INSERT INTO audit_entries (nr, position, time, clock, type, actor_type, actor, workspace,
+const INSERT_ENTRY = `INSERT INTO audit_entries (nr, position, time, type, actor_type, actor, workspace,
   project, environment, environment_slug, flow, flow_slug, version_id, version_number, release, summary, comment,
   before, after, request_id, correlation_id, causation_id, ip, user_agent)
-  VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`;
+  VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`;
 
 /** What a batch of events adds. Names are looked up once for all of them. */
 class Batch implements Knowledge {
@@ -59,15 +59,9 @@ class Batch implements Knowledge {
   private readonly tokensByWindow = new Map<number, string[]>();
   private lastNr: number;
   private lastThing: number;
-  /** The latest time so far: the clocks of servers differ, but the order of the log is one. */
-  private clock: string;
 
   constructor(private readonly tables: Tables) {
-    const last = tables.get<{ nr: number; clock: string }>(
-      'SELECT nr, coalesce(clock, time) AS clock FROM audit_entries ORDER BY nr DESC LIMIT 1',
-    );
-    this.lastNr = last?.nr ?? 0;
-    this.clock = last?.clock ?? '';
+    this.lastNr = tables.get<{ nr: number }>('SELECT max(nr) AS nr FROM audit_entries')?.nr ?? 0;
     this.lastThing = tables.get<{ nr: number }>('SELECT max(nr) AS nr FROM audit_things')?.nr ?? 0;
   }
 
@@ -98,13 +92,11 @@ class Batch implements Knowledge {
       environment: environment === null ? null : environment.nr,
       flow: flow === null ? null : flow.nr,
     };
-    if (time > this.clock) this.clock = time;
     this.tables.run(
       INSERT_ENTRY,
       nr,
       stored.position,
       time,
-      this.clock === time ? null : this.clock,
       stored.type,
       actor.type,
       of.actor,
@@ -157,7 +149,7 @@ class Batch implements Knowledge {
       if (!(error instanceof UnknownEvent)) throw error;
       const kind = kindOf(stored.stream);
       const place = kind === 'environment' ? { environmentId: id } : kind === 'flow' ? { flowId: id } : {};
-      return { told: { ...toldOfUnknown(stored.type), ...place }, meta: metaOfUnknown(stored, this.clock) };
+      return { told: { ...toldOfUnknown(stored.type), ...place }, meta: metaOfUnknown(stored) };
     }
   }
 
@@ -225,8 +217,10 @@ function jsonOf(state: object | null = null): string | null {
   return state === null ? null : JSON.stringify(state);
 }
 
+const NO_TIME = '1970-01-01T00:00:00.000Z';
+
 /** A later version may have put something else where today's has a text. Only the workspace cannot be done without. */
-function metaOfUnknown({ id, meta, position }: StoredFact, clock: string): EventMetadata {
+function metaOfUnknown({ id, meta, position }: StoredFact): EventMetadata {
   const found = JSON.parse(meta) as Record<string, unknown>;
   const text = (value: unknown, otherwise: string): string => (typeof value === 'string' ? value : otherwise);
   const workspace = text(found['workspace'], '');
@@ -237,7 +231,7 @@ function metaOfUnknown({ id, meta, position }: StoredFact, clock: string): Event
     actor: { type: text(actor['type'], 'system') as 'system', id: text(actor['id'], 'unknown') },
     workspace,
     project: typeof found['project'] === 'string' ? found['project'] : null,
-    time: text(found['time'], clock),
+    time: text(found['time'], NO_TIME),
     schema: Number(found['schema']),
     requestId,
     $correlationId: text(found['$correlationId'], requestId),

@@ -1,8 +1,10 @@
 // From what a caller asks of the audit trail to what its index is searched for. Whatever is named has to exist now; the
 // entries go by ids, so they are found under any name that a thing ever had.
+import { assert } from '../domain/decider.js';
 import { isId } from '../domain/naming.js';
 import { Refused } from '../domain/refused.js';
 import type { LogFollower } from '../read/log-follower.js';
+import type { At } from '../read/past.js';
 import { firstAt, numberOf, tokenOf, type AuditSearch } from '../../projections/audit-pages.js';
 import {
   actorToken,
@@ -13,9 +15,12 @@ import {
 } from '../../projections/audit-tokens.js';
 import { auditTrail, typeThing } from '../../projections/audit-trail.js';
 import type { Flow } from '../../projections/flows.js';
+import { moments, positionAt } from '../../projections/moments.js';
 import type { Rows } from '../../projections/projection.js';
 import type { Project } from '../../projections/projects.js';
 import { versionById, versionByNumber, versions, type Version } from '../../projections/versions.js';
+import { START } from '../store/event-store.js';
+import { parseAt } from './at.js';
 import { POSITION, type AuditQuery } from './audit.dto.js';
 import { fromCursor } from './paging.js';
 import { Problem } from './problem.js';
@@ -47,6 +52,7 @@ export class AuditFilters {
     const whole =
       named.length > 0 || version !== undefined ? [] : [everywhere ? project.workspaceId : project.id];
     const things = [...[...named, ...whole], ...(query.type === undefined ? [] : [typeThing(query.type)])];
+    await this.follower.rows(moments);
     const rows = await this.follower.rows(auditTrail);
     const tokens = things.map((id) => tokenOf(rows, id));
     if (version !== undefined) tokens.push(versionTokenOf(rows, version));
@@ -119,11 +125,11 @@ function wordsAsked(q: string | undefined): { readonly words: readonly string[];
 /** Numbers of the first and the last entry that count: both ends are included, that of the cursor is not. */
 function boundsOf(rows: Rows, { from, to }: AuditQuery, cursor: string | undefined, newestFirst: boolean) {
   let first = from === undefined ? 1 : firstFrom(rows, from);
-  let last = (to === undefined ? firstAt(rows, 'position', MAX_POSITION) : firstAfter(rows, to)) - 1;
+  let last = (to === undefined ? firstAt(rows, MAX_POSITION) : firstAfter(rows, to)) - 1;
   if (cursor !== undefined && newestFirst) {
-    last = Math.min(last, firstAt(rows, 'position', BigInt(cursor)) - 1);
+    last = Math.min(last, firstAt(rows, BigInt(cursor)) - 1);
   } else if (cursor !== undefined) {
-    first = Math.max(first, firstAt(rows, 'position', BigInt(cursor) + 1n));
+    first = Math.max(first, firstAt(rows, BigInt(cursor) + 1n));
   }
   return { first, last };
 }
@@ -131,12 +137,19 @@ function boundsOf(rows: Rows, { from, to }: AuditQuery, cursor: string | undefin
 const MAX_POSITION = 2n ** 63n - 1n;
 
 function firstFrom(rows: Rows, place: string): number {
-  if (POSITION.test(place)) return firstAt(rows, 'position', BigInt(place));
-  return firstAt(rows, 'clock', new Date(place).toISOString());
+  const at = read(place);
+  if ('position' in at) return firstAt(rows, at.position);
+  return firstAt(rows, (positionAt(rows, at.timeMs - 1) ?? START) + 1n);
 }
 
 function firstAfter(rows: Rows, place: string): number {
-  if (POSITION.test(place)) return firstAt(rows, 'position', BigInt(place) + 1n);
-  // The clocks of the log have no parts of a millisecond.
-  return firstAt(rows, 'clock', new Date(Date.parse(place) + 1).toISOString());
+  const at = read(place);
+  if ('position' in at) return firstAt(rows, at.position + 1n);
+  return firstAt(rows, (positionAt(rows, at.timeMs) ?? START) + 1n);
+}
+
+function read(place: string): At {
+  const at = parseAt(place);
+  assert(at !== undefined, 'the query was checked');
+  return at;
 }

@@ -3,22 +3,16 @@ import { ApiProperty } from '@nestjs/swagger';
 import { IsIn, Matches, MaxLength, ValidateBy } from 'class-validator';
 import { isId } from '../domain/naming.js';
 import { wordsOf } from '../../projections/audit-tokens.js';
+import { AT_EXPECTED, parseAt } from './at.js';
 import { PageQuery } from './paging.js';
 import { IfGiven, IsReference } from './validation.js';
 
 export const POSITION = /^(0|[1-9][0-9]{0,18})$/;
-const TIME = /^\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d{1,9})?([Zz]|[+-]\d\d:\d\d)$/;
 const VERSION_NUMBER = /^[1-9][0-9]{0,8}$/;
 const WORDS_MAX = 20;
 
 export const DIRECTIONS = ['backwards', 'forwards'] as const;
 export type Direction = (typeof DIRECTIONS)[number];
-
-/** A place in the trail: a time, or a position. */
-export function isPlace(value: unknown): value is string {
-  if (typeof value !== 'string') return false;
-  return POSITION.test(value) || (TIME.test(value) && !Number.isNaN(Date.parse(value)));
-}
 
 function isQuestion(value: unknown): boolean {
   const words = typeof value === 'string' ? wordsOf(value) : '';
@@ -30,7 +24,7 @@ function Must(name: string, validate: (value: unknown) => boolean, expected: str
 }
 
 function IsPlace(): PropertyDecorator {
-  return Must('isPlace', isPlace, 'an RFC 3339 time with its offset, or a position');
+  return Must('isPlace', (value) => typeof value === 'string' && parseAt(value) !== undefined, AT_EXPECTED);
 }
 
 export class AuditQuery extends PageQuery {
