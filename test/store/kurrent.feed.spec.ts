@@ -84,7 +84,8 @@ describe('A follower of a log on EventStoreDB', () => {
     await until(() => seen.length >= 13);
     expect(ids(seen)).toEqual(ours());
     expect(ids(await everything(store, START, 2))).toEqual(ours());
-    expect(OUR_PREFIXES).toEqual(['access-', 'project-', 'slug-', 'flow-', 'environment-', 'command-']);
+    const kinds = ['access', 'project', 'slug', 'flow', 'environment', 'command', 'record', 'attempt'];
+    expect(OUR_PREFIXES).toEqual(kinds.map((kind) => `${kind}-`));
   });
 
   it('is told the end of the log as it is, behind or before events of others', async () => {
