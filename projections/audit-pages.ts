@@ -1,6 +1,6 @@
 // Reading the audit trail: one entry, or a page of those that have all of some tokens. The index of the windows says
-// which windows may hold any; each of them is searched by itself, and a page ends once it is full or once a few
-// windows were searched in vain. So what a page costs follows what is on it, and not how long the trail is.
+// which windows may hold any; each of them is searched by itself, and a page ends once it is full or once a window was
+// searched in vain: it may be short then, or empty. So its cost follows what is on it, and not how long the trail is.
 import type { Actor } from '../src/domain/events.js';
 import { thingToken, tokensIn, windowOf, WINDOW_ENTRIES } from './audit-tokens.js';
 import type { Rows } from './projection.js';
@@ -50,8 +50,6 @@ export interface AuditPage {
   readonly next: string | null;
 }
 
-/** After so many windows without a single entry for the page it ends, and may be short or empty. */
-const WINDOWS_IN_VAIN_MAX = 2;
 const WINDOWS_AT_ONCE = 32;
 /** A shorter beginning is that of some word in nearly every window, and of far too many words in all of them. */
 const PREFIX_BYTES_MIN = 3;
@@ -91,15 +89,13 @@ export function entryAt(rows: Rows, position: bigint): AuditEntry | undefined {
 export function searchTrail(rows: Rows, search: AuditSearch): AuditPage {
   const { limit, newestFirst } = search;
   const found: number[] = [];
-  let inVain = 0;
   for (const window of windowsFor(rows, search)) {
     const inWindow = entriesIn(rows, search, window, limit + 1 - found.length);
     found.push(...inWindow);
     if (found.length > limit) return pageOf(rows, found.slice(0, limit), found[limit - 1]);
-    if (inWindow.length === 0) inVain += 1;
     const edge = newestFirst ? window * WINDOW_ENTRIES : (window + 1) * WINDOW_ENTRIES - 1;
     const isLast = newestFirst ? edge <= search.first : edge >= search.last;
-    if (inVain === WINDOWS_IN_VAIN_MAX && !isLast) return pageOf(rows, found, edge);
+    if (inWindow.length === 0 && !isLast) return pageOf(rows, found, edge);
   }
   return pageOf(rows, found, undefined);
 }

@@ -54,6 +54,8 @@ const TYPES: ReadonlySet<string> = new Set([
   'EnvironmentRolledBack',
 ]);
 const ALL_THERE_IS = { number: 1, of: 1 };
+/** Arrays and objects in each other: readers of JSON differ in how deep they follow. */
+const DEEPEST = 64;
 
 /** The bytes of manifest.json. */
 export function manifestOf({ checkpoint, files, environments }: Claims): string {
@@ -146,14 +148,27 @@ function changeOf(change: unknown): Change {
   return { flowId, versionId };
 }
 
-/** Undefined where the text is no JSON, or something else than an object. */
+/** Undefined where the text is no JSON that the format knows, or something else than an object. */
 export function objectIn(json: string): Readonly<Record<string, unknown>> | undefined {
   try {
     const value: unknown = JSON.parse(json);
-    return isObject(value) ? value : undefined;
+    return isObject(value) && !isTooDeep(json) ? value : undefined;
   } catch {
     return undefined;
   }
+}
+
+/** Of a text that is JSON. It is read as text because a member may hide another of its name. */
+function isTooDeep(json: string): boolean {
+  let [depth, inString] = [0, false];
+  for (let at = 0; at < json.length && depth <= DEEPEST; at += 1) {
+    const letter = json[at];
+    if (letter === '"') inString = !inString;
+    else if (inString) at += letter === '\\' ? 1 : 0;
+    else if (letter === '[' || letter === '{') depth += 1;
+    else if (letter === ']' || letter === '}') depth -= 1;
+  }
+  return depth > DEEPEST;
 }
 
 export function isWhole(value: unknown): value is number {

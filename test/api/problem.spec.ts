@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import {
   BadRequestException,
   ForbiddenException,
@@ -29,6 +30,17 @@ describe('problems', () => {
     }
     const titles = Object.values(problems).map((problem) => problem.title);
     expect(new Set(titles).size).toBe(titles.length);
+  });
+
+  it('are told in docs/http.md, all of them and no others', () => {
+    const rows = readFileSync('docs/http.md', 'utf8').matchAll(/^\| ([45][0-9 ]+) \| (`.*) \|$/gm);
+    const told = [...rows].flatMap(([, statuses = '', codes = '']) =>
+      [...codes.matchAll(/`([a-z-]+)`/g)].map(([, code]) => [code, statuses.split(' ')] as const),
+    );
+    for (const [code, statuses] of told) {
+      expect(statuses).toContain(String(problems[code as ProblemCode].status));
+    }
+    expect(told.map(([code]) => code).sort()).toEqual(Object.keys(problems).sort());
   });
 
   it('have the members of RFC 9457, the code and the request id', () => {

@@ -394,7 +394,8 @@ describe('The trail', () => {
     const asked = { environmentId: 'e1', type: 'FlowRenamed' };
     for (const newestFirst of [true, false]) {
       const pages = pagesOf(long, searchFor(long, asked, { newestFirst }));
-      expect(pages).toEqual([[], [], []]);
+      expect(pages.flat()).toEqual([]);
+      expect(pages.length).toBeGreaterThanOrEqual(5);
     }
   });
 });

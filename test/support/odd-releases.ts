@@ -104,12 +104,18 @@ function otherOf(random: Random): string {
     '"":null',
     `"more":${numberOf(random)}`,
     `"more":${'9'.repeat(5_000)}`,
-    `"more":${'['.repeat(100)}${']'.repeat(100)}`,
+    nested(random.pick([62, 63, 64, 100, 200_000])),
     `"more":${stringOf(random)}`,
     '"more":"\\ud800"',
     '"\\u0072elease":1',
     '"__proto__":{"release":1}',
   ]);
+}
+
+/** Deep in a member that another one hides, which looks deep to whoever takes what is within a string for more. */
+function nested(depth: number): string {
+  const [opened, closed] = ['['.repeat(depth), ']'.repeat(depth)];
+  return `"more":${opened}${closed},"more":"\\"${opened}\\\\"`;
 }
 
 function respelt(text: string, random: Random): string {
@@ -138,7 +144,7 @@ function numberOf(random: Random): string {
 
 function stringOf(random: Random): string {
   const text = JSON.stringify(nameOf(random));
-  const odd = random.pick(['"\\ud83d\\ude00"', '"\\u0061"', '"\\/"', '"\\x41"', '"\\u00"']);
+  const odd = random.pick(['"\\ud83d\\ude00"', '"\\u0061"', '"\\/"', '"\\x41"', '"\\u00"', '"\\ud83d"']);
   return random.next() < 0.04 ? odd : text;
 }
 
