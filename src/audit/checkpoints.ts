@@ -58,7 +58,7 @@ export class Checkpoints {
   /** Fences the server where the log is not what it was. Answers what is wrong, by workspace. */
   async compare(): Promise<readonly Loss[]> {
     const { heads, keeper, fence, store } = this.over;
-    const rows = await this.rows();
+    const rows = await this.over.follower.rowsAtLast(ledger);
     const losses: Loss[] = [];
     for (const workspace of heads.workspaces) {
       const record = await keeper.record(workspace);
@@ -73,7 +73,7 @@ export class Checkpoints {
   /** Goes on from what was signed last, whose root `compare` has found in the log. */
   async begin(): Promise<void> {
     const { heads, keeper, key } = this.over;
-    const rows = await this.rows();
+    const rows = await this.over.follower.rowsAtLast(ledger);
     for (const workspace of workspacesWithEvents(rows)) {
       const tree = new Tree(rows, workspace);
       await keeper.announce(workspace, key.publicKey);

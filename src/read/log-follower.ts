@@ -87,6 +87,19 @@ export class LogFollower {
     return this.views.rowsAt(this.live.progress.position, name);
   }
 
+  /** As `rows`, but waits for as long as they come nearer: after a start they may have the whole log before them. */
+  async rowsAtLast(view: Pick<Projection, 'name'>): Promise<Rows> {
+    for (;;) {
+      const before = this.views.progress.position;
+      try {
+        return await this.rows(view);
+      } catch (error) {
+        const isNearer = this.views.progress.position > before;
+        if (!(error instanceof NotCaughtUp) || !isNearer) throw error;
+      }
+    }
+  }
+
   /** Throws `ViewHalted` when a view in memory has stopped, on which every command is decided. */
   refuseOnceHalted(): void {
     const [halt] = this.live.halts;

@@ -8,6 +8,7 @@ import { v7 as uuidv7 } from 'uuid';
 import { SCHEMA, type DomainEvent } from '../../src/domain/events.js';
 import { encode } from '../../src/domain/recorded.js';
 import { LogFollower } from '../../src/read/log-follower.js';
+import { NotCaughtUp } from '../../src/read/progress.js';
 import { PROJECTIONS } from '../../src/read/row-views.js';
 import { ViewsStatus } from '../../src/read/views-status.js';
 import { MemoryEventStore } from '../../src/store/memory.event-store.js';
@@ -275,6 +276,22 @@ describe('Rows that are made anew', () => {
     const nameOf = (await follower.rows(flows)).get(`SELECT name FROM flows WHERE slug = 'f-7'`);
     expect(nameOf).toEqual({ name: 'f-7' });
     expect((await follower.rebuild()).equal).toBe(true);
+  });
+
+  it('are waited for after a start for as long as they come nearer', async () => {
+    const follower = await follow(new MemoryEventStore());
+    const { views } = follower;
+    let waits = 0;
+    follower.rows = () => {
+      if (waits === 3) return Promise.resolve(views.rows);
+      waits += 1;
+      views.progress.advance(views.progress.position + 1n);
+      return Promise.reject(new NotCaughtUp(9n, views.progress.position, 'Waited.'));
+    };
+    await follower.rowsAtLast(flows);
+    expect(waits).toBe(3);
+    follower.rows = () => Promise.reject(new NotCaughtUp(9n, views.progress.position, 'Waited.'));
+    await expect(follower.rowsAtLast(flows)).rejects.toThrow(NotCaughtUp);
   });
 
   it('are the same whatever batches the log came in', async () => {
