@@ -33,6 +33,10 @@ export async function startServer(folder: string, placing: Placing = {}, store =
     SWITCHYARD_DATA: folder,
     SWITCHYARD_EVENT_STORE: store,
     SWITCHYARD_LOG_LEVEL: 'error',
+    // Limits are counted, as everywhere, and never reached.
+    SWITCHYARD_RATE_LIMIT_KEY: '1000000',
+    SWITCHYARD_RATE_LIMIT_WORKSPACE: '1000000',
+    SWITCHYARD_RATE_LIMIT_ADDRESS: '1000000',
   });
   const line = await bounded(
     child,

@@ -9,20 +9,21 @@ import { addBackup } from './backup.js';
 import { addCopy } from './copy.js';
 import { addDoctor } from './doctor.js';
 import { EXIT, exitCodeOf, inOneLine } from './exit.js';
+import { addKey } from './key.js';
+import { addProject, addWorkspace } from './places.js';
 import { addReplay } from './replay.js';
 import { addServe } from './serve.js';
 
 const program = new Command('switchyard')
-  .description('The promotion and audit engine: its server, and what is done to its log.')
+  .description('The promotion and audit engine: its server, its log, and who may do what.')
   .version(ownVersion(), '-V, --version', 'print the version')
   .helpOption('-h, --help', 'print this')
   .helpCommand(false)
   .exitOverride()
   .configureOutput({ outputError: (text, write) => write(`${inOneLine(text.replace(/^error: /, ''))}\n`) })
   .addHelpText('after', '\nswitchyard COMMAND --help shows examples and exit codes.');
-for (const add of [addServe, addBackup, addCopy, addAudit, addAcceptRestored, addReplay, addDoctor]) {
-  add(program);
-}
+const keepers = [addServe, addBackup, addCopy, addAudit, addAcceptRestored, addReplay, addDoctor];
+for (const add of [...keepers, addKey, addProject, addWorkspace]) add(program);
 
 try {
   await program.parseAsync();

@@ -6,7 +6,13 @@ export interface Server {
   readonly key: string;
 }
 
+interface Sent {
+  readonly method?: 'POST' | 'PATCH' | 'DELETE';
+  readonly body?: object;
+}
+
 const USUAL_URL = 'http://127.0.0.1:3000';
+const PAGE_ITEMS = 500;
 
 /** Throws a `Failure` without a key. */
 export function serverFrom({ SWITCHYARD_URL: url, SWITCHYARD_KEY: key }: NodeJS.ProcessEnv): Server {
@@ -20,10 +26,19 @@ export function serverFrom({ SWITCHYARD_URL: url, SWITCHYARD_KEY: key }: NodeJS.
 }
 
 /** Throws a `Failure` with what the server says of what is wrong. */
-export async function fetched({ url, key }: Server, path: string): Promise<Response> {
+export async function fetched(
+  { url, key }: Server,
+  path: string,
+  { method, body }: Sent = {},
+): Promise<Response> {
+  const headers = { authorization: `Bearer ${key}`, ...(body && { 'content-type': 'application/json' }) };
   let response: Response;
   try {
-    response = await fetch(`${url}/api/v1${path}`, { headers: { authorization: `Bearer ${key}` } });
+    response = await fetch(`${url}/api/v1${path}`, {
+      headers,
+      ...(method && { method }),
+      ...(body && { body: JSON.stringify(body) }),
+    });
   } catch (error) {
     const cause =
       error instanceof Error && error.cause instanceof Error ? error.cause.message : String(error);
@@ -34,10 +49,42 @@ export async function fetched({ url, key }: Server, path: string): Promise<Respo
   throw new Failure(`${url} answers ${response.status}: ${detailIn(text)}`);
 }
 
+/** The answer, which has to be JSON. */
+export async function asked<Answer>(server: Server, path: string, sent?: Sent): Promise<Answer> {
+  const response = await fetched(server, path, sent);
+  try {
+    return (await response.json()) as Answer;
+  } catch {
+    throw new Failure(`${server.url} does not answer in the way of Switchyard`);
+  }
+}
+
+/** Every item of a list, page after page. */
+export async function listed<Item>(server: Server, path: string): Promise<readonly Item[]> {
+  const items: Item[] = [];
+  for (let cursor: string | null = ''; cursor !== null;) {
+    const query: string = `limit=${PAGE_ITEMS}${cursor === '' ? '' : `&cursor=${encodeURIComponent(cursor)}`}`;
+    const page: { readonly items: readonly Item[]; readonly nextCursor: string | null } = await asked(
+      server,
+      `${path}?${query}`,
+    );
+    items.push(...page.items);
+    cursor = page.nextCursor;
+  }
+  return items;
+}
+
+interface ProblemSeen {
+  readonly code?: string;
+  readonly detail?: string;
+  readonly errors?: readonly { readonly pointer?: string; readonly detail?: string }[];
+}
+
 function detailIn(text: string): string {
   try {
-    const { code, detail } = JSON.parse(text) as { readonly code?: string; readonly detail?: string };
-    return `${code ?? 'no code'}. ${detail ?? ''}`;
+    const { code, detail, errors = [] } = JSON.parse(text) as ProblemSeen;
+    const fields = errors.map((error) => ` ${error.pointer ?? ''} ${error.detail ?? ''}.`);
+    return `${code ?? 'no code'}. ${detail ?? ''}${fields.join('')}`;
   } catch {
     return 'not in the way of Switchyard';
   }

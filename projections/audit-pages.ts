@@ -30,11 +30,17 @@ export interface AuditEntry {
   readonly causationId: string;
   readonly ip: string | null;
   readonly userAgent: string | null;
+  /** Id of another environment that the summary names, and the summary without it. */
+  readonly alsoNames: string | null;
+  readonly summaryAlone: string | null;
 }
 
 export interface AuditSearch {
-  /** All of them, and at least one. */
+  /** All of them; at least one, or one of `anyOf`. */
   readonly tokens: readonly string[];
+  /** One of them at least, where there are any. */
+  readonly anyOf?: readonly string[];
+  readonly noneOf?: readonly string[];
   /** The beginning of one more token. */
   readonly prefix?: string | undefined;
   /** Numbers of the first and the last entry that count. */
@@ -101,9 +107,10 @@ export function searchTrail(rows: Rows, search: AuditSearch): AuditPage {
 }
 
 /** In the direction of the search, those that may hold an entry for it. */
-function* windowsFor(rows: Rows, { tokens, prefix, first, last, newestFirst }: AuditSearch) {
+function* windowsFor(rows: Rows, search: AuditSearch) {
+  const { tokens, anyOf = [], prefix, first, last, newestFirst } = search;
   const isSelective = prefix !== undefined && Buffer.byteLength(prefix) >= PREFIX_BYTES_MIN;
-  const match = matchOf(tokens.join(' '), isSelective ? prefix : undefined);
+  const match = matchOf({ tokens, anyOf, prefix: isSelective ? prefix : undefined });
   const sql = select('audit_windows', newestFirst);
   let [low, high] = [windowOf(first), windowOf(last)];
   while (low <= high) {
@@ -117,9 +124,10 @@ function* windowsFor(rows: Rows, { tokens, prefix, first, last, newestFirst }: A
 }
 
 function entriesIn(rows: Rows, search: AuditSearch, window: number, limit: number): number[] {
-  const { tokens, prefix, newestFirst } = search;
+  const { tokens, anyOf = [], noneOf = [], prefix, newestFirst } = search;
+  const here = (all: readonly string[]) => all.map((token) => tokensIn(window, token));
   const begin = prefix === undefined ? undefined : tokensIn(window, prefix);
-  const match = matchOf(tokensIn(window, tokens.join(' ')), begin);
+  const match = matchOf({ tokens: here(tokens), anyOf: here(anyOf), noneOf: here(noneOf), prefix: begin });
   const first = Math.max(search.first, window * WINDOW_ENTRIES);
   const last = Math.min(search.last, (window + 1) * WINDOW_ENTRIES - 1);
   const found = rows.all<{ nr: number }>(select('audit_index', newestFirst), ...[match, first, last, limit]);
@@ -131,11 +139,21 @@ function select(index: 'audit_index' | 'audit_windows', newestFirst: boolean): s
     ORDER BY rowid ${newestFirst ? 'DESC' : 'ASC'} LIMIT ?`;
 }
 
+interface Match {
+  readonly tokens: readonly string[];
+  readonly anyOf: readonly string[];
+  readonly noneOf?: readonly string[];
+  readonly prefix: string | undefined;
+}
+
 /** No token has a quote in it. */
-function matchOf(tokens: string, prefix: string | undefined): string {
-  const all = tokens.split(' ').map((token) => `"${token}"`);
+function matchOf({ tokens, anyOf, noneOf = [], prefix }: Match): string {
+  const quoted = (all: readonly string[]) => all.map((token) => `"${token}"`);
+  const all = quoted(tokens);
+  if (anyOf.length > 0) all.push(`(${quoted(anyOf).join(' OR ')})`);
   if (prefix !== undefined) all.push(`"${prefix}" *`);
-  return all.join(' AND ');
+  const match = all.join(' AND ');
+  return noneOf.length === 0 ? match : `(${match}) NOT (${quoted(noneOf).join(' OR ')})`;
 }
 
 function pageOf(rows: Rows, numbers: readonly number[], reached: number | undefined): AuditPage {
@@ -148,13 +166,15 @@ const ENTRIES = `SELECT CAST(e.position AS TEXT) AS position, e.time, e.type, e.
     e.environment_slug AS environmentSlug, flow.id AS flowId, e.flow_slug AS flowSlug, e.version_id AS versionId,
     e.version_number AS versionNumber, e.release, e.summary, e.comment, e.before, e.after,
     e.request_id AS requestId, coalesce(e.correlation_id, e.request_id) AS correlationId,
-    coalesce(e.causation_id, e.request_id) AS causationId, e.ip, e.user_agent AS userAgent
+    coalesce(e.causation_id, e.request_id) AS causationId, e.ip, e.user_agent AS userAgent,
+    other.id AS alsoNames, e.summary_alone AS summaryAlone
   FROM json_each(?) AS asked CROSS JOIN audit_entries AS e ON e.nr = asked.value
   JOIN audit_things AS actor ON actor.nr = e.actor
   JOIN audit_things AS workspace ON workspace.nr = e.workspace
   LEFT JOIN audit_things AS project ON project.nr = e.project
   LEFT JOIN audit_things AS environment ON environment.nr = e.environment
-  LEFT JOIN audit_things AS flow ON flow.nr = e.flow ORDER BY asked.key`;
+  LEFT JOIN audit_things AS flow ON flow.nr = e.flow
+  LEFT JOIN audit_things AS other ON other.nr = e.also_names ORDER BY asked.key`;
 
 function entriesOf(rows: Rows, numbers: readonly number[]): AuditEntry[] {
   return numbers.length === 0 ? [] : rows.all<AuditEntry>(ENTRIES, JSON.stringify(numbers));

@@ -12,12 +12,19 @@ export function toldOfRelease(event: EnvironmentEvent, environmentId: string, { 
   const { release, comment, changes, part } = event;
   const [only] = changes.length === 1 ? changes : [];
   const version = only?.to ?? only?.from;
+  const { slug } = known(environmentId);
   return {
-    summary: `${sentence(event, known(environmentId).slug, known)}${partOf(part)}`,
+    summary: `${sentence(event, slug, known)}${partOf(part)}`,
     comment,
     before: versionsIn(changes, 'from', known),
     after: versionsIn(changes, 'to', known),
     environmentId,
+    ...(event.type === 'VersionsPromoted' && {
+      alsoNames: {
+        environmentId: event.source.environmentId,
+        summaryAlone: `${promoted(event, '', slug, known)}${partOf(part)}`,
+      },
+    }),
     ...(only && { flowId: only.flowId }),
     ...(version && { version: { id: version.versionId, number: version.number } }),
     release,
@@ -40,9 +47,8 @@ function sentence(event: EnvironmentEvent, environment: string, known: Known): s
       return `${what} deactivated in ${environment}, release ${release}`;
     }
     case 'VersionsPromoted': {
-      const what = only ? `${slug} ${move(only)}` : `${changes.length} flows`;
-      const source = `${known(event.source.environmentId).slug} (release ${event.source.release})`;
-      return `Promoted ${what} from ${source} to ${environment}, release ${release}`;
+      const source = `from ${known(event.source.environmentId).slug} (release ${event.source.release}) `;
+      return promoted(event, source, environment, known);
     }
     case 'EnvironmentRolledBack': {
       const { restores } = event;
@@ -58,6 +64,12 @@ function sentence(event: EnvironmentEvent, environment: string, known: Known): s
     default:
       return unreachable(event);
   }
+}
+
+function promoted({ release, changes }: EnvironmentEvent, source: string, environment: string, known: Known) {
+  const [only] = changes.length === 1 ? changes : [];
+  const what = only ? `${known(only.flowId).slug} ${move(only)}` : `${changes.length} flows`;
+  return `Promoted ${what} ${source}to ${environment}, release ${release}`;
 }
 
 function partOf(part: EnvironmentEvent['part']): string {

@@ -42,6 +42,11 @@ export function actorToken(nr: number): string {
   return `.by.${nr}`;
 }
 
+/** Of an environment that an entry names without being about it. */
+export function alsoNamesToken(nr: number): string {
+  return `.of.${nr}`;
+}
+
 export const SYSTEM_TOKEN = '.system';
 
 /** The index folds case and cuts at punctuation, which an id may have. */

@@ -11,6 +11,8 @@ export interface Told {
   readonly before?: State | null;
   readonly after?: State | null;
   readonly environmentId?: string | null;
+  /** Another environment that it names, and what it says to whoever may not know of that one. */
+  readonly alsoNames?: { readonly environmentId: string; readonly summaryAlone: string };
   readonly flowId?: string;
   readonly version?: { readonly id: string; readonly number: number };
   readonly release?: number;

@@ -3,22 +3,32 @@
 // halving, and indexed in windows (audit-tokens.ts).
 import { idInStream, kindOf, type EventMetadata } from '../src/domain/events.js';
 import { Recorded, UnknownEvent, type StoredFact } from '../src/domain/recorded.js';
-import { SYSTEM_TOKEN, TOKENIZER, actorToken, correlationToken, thingToken } from './audit-tokens.js';
-import { tokensIn, versionToken, windowOf, wordsOf } from './audit-tokens.js';
+import {
+  actorToken,
+  alsoNamesToken,
+  correlationToken,
+  SYSTEM_TOKEN,
+  thingToken,
+  TOKENIZER,
+  tokensIn,
+  versionToken,
+  windowOf,
+  wordsOf,
+} from './audit-tokens.js';
 import type { Draft, Knowledge, Known, Told } from './audit-told.js';
 import { toldOf, toldOfUnknown } from './audit-words.js';
 import type { LogProjection, Tables } from './projection.js';
 
 export const auditTrail: LogProjection = {
   name: 'audit_trail',
-  version: 1,
+  version: 2,
   // A correlation or causation that is not there is the request itself.
   schema: `CREATE TABLE audit_entries (nr INTEGER PRIMARY KEY, position INTEGER NOT NULL, time TEXT NOT NULL,
       type TEXT NOT NULL, actor_type TEXT NOT NULL, actor INTEGER NOT NULL,
       workspace INTEGER NOT NULL, project INTEGER, environment INTEGER, environment_slug TEXT, flow INTEGER,
       flow_slug TEXT, version_id TEXT, version_number INTEGER, release INTEGER, summary TEXT NOT NULL,
       comment TEXT, before TEXT, after TEXT, request_id TEXT NOT NULL, correlation_id TEXT, causation_id TEXT,
-      ip TEXT, user_agent TEXT) STRICT;
+      ip TEXT, user_agent TEXT, also_names INTEGER, summary_alone TEXT) STRICT;
     CREATE TABLE audit_things (nr INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, known TEXT) STRICT;
     CREATE TABLE audit_drafts (version_id TEXT PRIMARY KEY, draft TEXT NOT NULL) STRICT, WITHOUT ROWID;
     CREATE VIRTUAL TABLE audit_index USING fts5(tokens, ${TOKENIZER});
@@ -49,8 +59,8 @@ interface ThingRow {
 
 const INSERT_ENTRY = `INSERT INTO audit_entries (nr, position, time, type, actor_type, actor, workspace,
   project, environment, environment_slug, flow, flow_slug, version_id, version_number, release, summary, comment,
-  before, after, request_id, correlation_id, causation_id, ip, user_agent)
-  VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`;
+  before, after, request_id, correlation_id, causation_id, ip, user_agent, also_names, summary_alone)
+  VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`;
 
 /** What a batch of events adds. Names are looked up once for all of them. */
 class Batch implements Knowledge {
@@ -84,6 +94,7 @@ class Batch implements Knowledge {
     const { environmentId = null, flowId = null, version, before, after } = told;
     const environment = environmentId === null ? null : this.thing(environmentId);
     const flow = flowId === null ? null : this.thing(flowId);
+    const alsoNames = told.alsoNames === undefined ? null : this.thing(told.alsoNames.environmentId).nr;
     const of = {
       type: this.thing(typeThing(stored.type)).nr,
       actor: this.thing(actor.id).nr,
@@ -91,6 +102,7 @@ class Batch implements Knowledge {
       project: project === null ? null : this.thing(project).nr,
       environment: environment === null ? null : environment.nr,
       flow: flow === null ? null : flow.nr,
+      alsoNames,
     };
     this.tables.run(
       INSERT_ENTRY,
@@ -118,6 +130,8 @@ class Batch implements Knowledge {
       $causationId === requestId ? null : $causationId,
       meta.ip ?? null,
       meta.userAgent ?? null,
+      alsoNames,
+      told.alsoNames?.summaryAlone ?? null,
     );
     this.index(nr, this.tokensOf(told, meta, of));
   }
@@ -177,6 +191,7 @@ class Batch implements Knowledge {
     let tokens = `${thingToken(of.workspace)} ${actorToken(of.actor)} ${thingToken(of.type)}`;
     if (project !== null) tokens += ` ${thingToken(project)}`;
     if (environment !== null) tokens += ` ${thingToken(environment)}`;
+    if (of.alsoNames !== null) tokens += ` ${alsoNamesToken(of.alsoNames)}`;
     if (meta.actor.type === 'system') tokens += ` ${SYSTEM_TOKEN}`;
     tokens += ` ${correlationToken(meta.$correlationId)} ${wordsOf(told.summary)}`;
     if (told.comment) tokens += ` ${wordsOf(told.comment)}`.trimEnd();
@@ -211,6 +226,7 @@ interface Places {
   readonly project: number | null;
   readonly environment: number | null;
   readonly flow: number | null;
+  readonly alsoNames: number | null;
 }
 
 function jsonOf(state: object | null = null): string | null {

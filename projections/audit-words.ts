@@ -1,13 +1,14 @@
 // Every stored event in one plain sentence, and the smallest states before and after that show what it changed. Things
 // are named as they were called when it happened; nothing that has to stay secret or is long is repeated.
-import type { AccessEvent } from '../src/domain/access.events.js';
 import type { AuditEvent } from '../src/domain/audit.events.js';
 import { unreachable } from '../src/domain/decider.js';
 import type { DomainEvent } from '../src/domain/events.js';
 import type { FlowEvent } from '../src/domain/flow.events.js';
 import type { ProjectEvent, WithoutEnvironment } from '../src/domain/project.events.js';
 import type { SlugReserved } from '../src/domain/slug.events.js';
+import { toldOfAccess } from './audit-access-words.js';
 import { toldOfRelease } from './audit-release-words.js';
+import { toldOfSession } from './audit-session-words.js';
 import type { Knowledge, Known, Told } from './audit-told.js';
 
 /** `id` is that in the event's stream. */
@@ -18,11 +19,18 @@ export function toldOf(event: DomainEvent, id: string, knowledge: Knowledge): To
     case 'FlowSlugReserved':
       return toldOfSlug(event);
     case 'WorkspaceCreated':
+    case 'WorkspaceRenamed':
+    case 'WorkspaceArchived':
+    case 'WorkspaceRestored':
     case 'ApiKeyIssued':
+    case 'ApiKeyRotated':
     case 'ApiKeyRevoked':
+    case 'ApiKeyUsed':
       return toldOfAccess(event, id, knowledge);
     case 'ProjectCreated':
     case 'ProjectRenamed':
+    case 'ProjectArchived':
+    case 'ProjectRestored':
     case 'ResolutionPolicySet':
     case 'EnvironmentCreated':
     case 'EnvironmentRenamed':
@@ -54,6 +62,10 @@ export function toldOf(event: DomainEvent, id: string, knowledge: Knowledge): To
     case 'LogRestored':
     case 'AttemptDenied':
       return toldOfRecord(event);
+    case 'SessionOpened':
+    case 'SessionClosed':
+    case 'PersonErased':
+      return toldOfSession(event, id, knowledge);
     default:
       return unreachable(event);
   }
@@ -80,28 +92,6 @@ function toldOfSlug(event: SlugReserved): Told {
   }
 }
 
-function toldOfAccess(event: AccessEvent, id: string, { known }: Knowledge): Told {
-  switch (event.type) {
-    case 'WorkspaceCreated': {
-      const { slug, name } = event;
-      const learned = { id, known: { slug, name } };
-      return { summary: `Workspace ${slug} was created`, after: { slug, name }, learned };
-    }
-    case 'ApiKeyIssued': {
-      const { keyId, name, grants } = event;
-      const learned = { id: keyId, known: { slug: name, name } };
-      return { summary: `API key ${name} was issued`, after: { keyId, name, grants }, learned };
-    }
-    case 'ApiKeyRevoked': {
-      const { keyId } = event;
-      const { name } = known(keyId);
-      return { summary: `API key ${name} was revoked`, before: { keyId, name } };
-    }
-    default:
-      return unreachable(event);
-  }
-}
-
 const WITHOUT_ENVIRONMENT: Readonly<Record<WithoutEnvironment, string>> = {
   'first-active': 'now resolve to what the environment runs where they were first active',
   latest: 'now resolve to their latest versions',
@@ -120,6 +110,10 @@ function toldOfProject(event: ProjectEvent, id: string, knowledge: Knowledge): T
       const summary = `Project ${was.slug} was renamed to "${name}"`;
       return { summary, before: { name: was.name }, after: { name }, learned: learn({ name }) };
     }
+    case 'ProjectArchived':
+      return { summary: `Project ${was.slug} was archived`, ...fromTo('archived', false, true) };
+    case 'ProjectRestored':
+      return { summary: `Project ${was.slug} was restored`, ...fromTo('archived', true, false) };
     case 'ResolutionPolicySet': {
       const { withoutEnvironment } = event;
       const resolve = WITHOUT_ENVIRONMENT[withoutEnvironment];
@@ -144,6 +138,15 @@ function toldOfProject(event: ProjectEvent, id: string, knowledge: Knowledge): T
         before: { defaultEnvironment: before },
         after: { defaultEnvironment: after },
         environmentId,
+        ...(was.defaultEnvironment && {
+          alsoNames: {
+            environmentId: was.defaultEnvironment,
+            summaryAlone:
+              after === null
+                ? 'There is no default environment any more'
+                : `${after} became the default environment`,
+          },
+        }),
         learned: learn({ defaultEnvironment: environmentId }),
       };
     }

@@ -1,7 +1,7 @@
 // Finds things by what people call them: a key by its hash, a project, an environment or a flow by slug or id.
 // In memory, because every request asks it.
 import type { AccessEvent } from '../src/domain/access.events.js';
-import type { ApiKey } from '../src/domain/access.js';
+import { Access } from '../src/domain/permissions.js';
 import { assert } from '../src/domain/decider.js';
 import { idInStream, type DomainEvent } from '../src/domain/events.js';
 import { archived, type EnvironmentEntry } from '../src/domain/project.js';
@@ -10,22 +10,21 @@ import type { Recorded } from '../src/domain/recorded.js';
 import { Refused } from '../src/domain/refused.js';
 import { allFlows, evolveFlow, type Flow } from './flows.js';
 import { FlowNumbers } from './placement-column.js';
+import type { KnownKey, PeopleNames, Principal } from './principal.js';
 import type { Rows } from './projection.js';
 import { allProjects, evolveProject, type Project } from './projects.js';
+import { Sessions } from './sessions.js';
 import { allWorkspaces, evolveWorkspace, type Workspace } from './workspaces.js';
 
-export interface KnownKey {
-  readonly key: ApiKey;
-  readonly workspaceId: string;
-}
-
 /** A key that no longer works. */
-export interface RevokedKey {
+export interface FormerKey {
   readonly keyId: string;
   readonly workspaceId: string;
 }
 
 export class Directory {
+  readonly sessions = new Sessions();
+  people: PeopleNames = { nameOf: () => undefined, onChange: () => undefined };
   private readonly workspaces = new Map<string, Workspace>();
   private readonly projects = new Map<string, Project>();
   /** Workspace id to the ids of its projects, by slug. */
@@ -33,7 +32,7 @@ export class Directory {
   /** By flow number. */
   private readonly flows: (Flow | undefined)[] = [];
   private readonly keysByHash = new Map<string, KnownKey>();
-  private readonly revokedByHash = new Map<string, RevokedKey>();
+  private readonly formerByHash = new Map<string, FormerKey>();
   /** Project id to its flows, by slug, as flow numbers. */
   private readonly flowsBySlug = new Map<string, Map<string, number>>();
 
@@ -43,18 +42,50 @@ export class Directory {
     return this.keysByHash.get(hash);
   }
 
-  /** Whose key this was, for the record of who tried it. */
-  revokedKeyByHash(hash: string): RevokedKey | undefined {
-    return this.revokedByHash.get(hash);
+  /** A rotated key may come twice. */
+  knownKeys(): Iterable<KnownKey> {
+    return this.keysByHash.values();
   }
 
-  /** By id, for naming the actor of an old event; a key that no longer works is not found. */
-  keyById(workspaceId: string, keyId: string): ApiKey | undefined {
-    return this.workspaces.get(workspaceId)?.state.keys.get(keyId);
+  /** Who acts in the session of this secret; undefined once its key is not what it was, or it was ended. */
+  principalInSession(hash: string): Principal | undefined {
+    const session = this.sessions.find(hash);
+    if (session === undefined) return undefined;
+    const { id: sessionId, workspaceId, holder, access } = session;
+    const expires = Date.parse(session.expiresAt);
+    if (holder.type === 'person') {
+      const { personId, grants } = holder;
+      const isArchived = this.workspaces.get(workspaceId)?.state.archived === true;
+      const who = { actor: { type: 'person', id: personId } as const, name: null, keyExpiresAt: null };
+      return { ...who, grants, access, workspaceId, worksUntil: expires, isArchived, sessionId };
+    }
+    const known = this.keysByHash.get(holder.keyHash);
+    if (known?.key.id !== holder.keyId || known.key.hash !== holder.keyHash) return undefined;
+    return { ...known, worksUntil: Math.min(known.worksUntil, expires), sessionId };
+  }
+
+  /** Whose key this was, for the record of who tried it. */
+  formerKeyByHash(hash: string): FormerKey | undefined {
+    return this.formerByHash.get(hash);
+  }
+
+  /** For naming the actor of an event, whether or not the key still works. */
+  keyName(workspaceId: string, keyId: string): string | undefined {
+    return this.workspaces.get(workspaceId)?.issued.get(keyId)?.key.name;
   }
 
   workspace(id: string): Workspace | undefined {
     return this.workspaces.get(id);
+  }
+
+  /** Oldest first. */
+  allWorkspaces(): Workspace[] {
+    return [...this.workspaces.values()];
+  }
+
+  /** Whose administrators look after the installation. */
+  isFirst(workspaceId: string): boolean {
+    return this.workspaces.keys().next().value === workspaceId;
   }
 
   workspaceBySlug(slug: string): Workspace | undefined {
@@ -67,18 +98,29 @@ export class Directory {
 
   /** Throws `project-not-found`. What belongs to another workspace does not exist for this one. */
   project(workspaceId: string, reference: string): Project {
+    const found = this.findProject(workspaceId, reference);
+    if (found !== undefined) return found;
+    throw projectNotFound(reference);
+  }
+
+  findProject(workspaceId: string, reference: string): Project | undefined {
     const id = this.projectsBySlug.get(workspaceId)?.get(reference) ?? reference;
     const found = this.projects.get(id);
-    if (found?.workspaceId === workspaceId) return found;
-    throw projectNotFound(reference);
+    return found?.workspaceId === workspaceId ? found : undefined;
   }
 
   /** By id, slug or former slug. Archived environments are found too. Throws `environment-not-found`. */
   environment(project: Project, reference: string): EnvironmentEntry {
-    const { slugs, environments } = project.state;
-    const found = environments.get(slugs.get(reference) ?? reference);
+    const found = this.findEnvironment(project, reference);
     if (found !== undefined) return found;
     throw new Refused('environment-not-found', `There is no environment ${quoted(reference)}.`);
+  }
+
+  findEnvironment(
+    { state: { slugs, environments } }: Project,
+    reference: string,
+  ): EnvironmentEntry | undefined {
+    return environments.get(slugs.get(reference) ?? reference);
   }
 
   /** As `environment`, and throws `environment-archived`. */
@@ -124,10 +166,11 @@ export class Directory {
   }
 
   takeAccess(event: AccessEvent, recorded: Recorded): void {
-    const id = idInStream(recorded.stream);
-    const revoked = event.type === 'ApiKeyRevoked' && this.keyById(id, event.keyId);
-    if (revoked) this.keysByHash.delete(revoked.hash);
-    this.keep(evolveWorkspace(this.workspaces.get(id), event, recorded));
+    const before = this.workspaces.get(idInStream(recorded.stream));
+    const workspace = evolveWorkspace(before, event, recorded);
+    this.workspaces.set(workspace.id, workspace);
+    if ('keyId' in event) this.keepKey(workspace, event.keyId);
+    else for (const keyId of workspace.state.keys.keys()) this.keepKey(workspace, keyId);
   }
 
   takeProject(event: ProjectEvent, recorded: Recorded): void {
@@ -142,19 +185,37 @@ export class Directory {
 
   /** Begins again from the rows that an earlier run left. */
   load(rows: Rows): void {
-    for (const workspace of allWorkspaces(rows)) this.keep(workspace);
+    for (const workspace of allWorkspaces(rows)) {
+      this.workspaces.set(workspace.id, workspace);
+      for (const keyId of workspace.issued.keys()) this.keepKey(workspace, keyId);
+    }
     for (const project of allProjects(rows)) this.keepProject(project);
     for (const flow of allFlows(rows)) this.keepFlow(flow);
+    this.sessions.load(rows);
   }
 
-  private keep(workspace: Workspace): void {
-    this.workspaces.set(workspace.id, workspace);
-    for (const key of workspace.state.keys.values()) {
-      this.keysByHash.set(key.hash, { key, workspaceId: workspace.id });
+  private keepKey({ id: workspaceId, state, issued }: Workspace, keyId: string): void {
+    for (const hash of issued.get(keyId)?.former ?? []) {
+      const holder = this.keysByHash.get(hash)?.key.id;
+      // A key that an operator brought along may be brought along again, as another one.
+      if (holder !== undefined && holder !== keyId) continue;
+      this.keysByHash.delete(hash);
+      this.formerByHash.set(hash, { keyId, workspaceId });
     }
-    for (const [hash, keyId] of workspace.revoked) {
-      this.revokedByHash.set(hash, { keyId, workspaceId: workspace.id });
-    }
+    const key = state.keys.get(keyId);
+    if (key === undefined) return;
+    const access = new Access(key.grants);
+    const expires = key.expiresAt === null ? Infinity : Date.parse(key.expiresAt);
+    const use = this.keysByHash.get(key.previous?.hash ?? key.hash)?.use ?? { atMs: 0 };
+    const { name, grants, expiresAt: keyExpiresAt } = key;
+    const actor = { type: 'api-key', id: keyId } as const;
+    const isArchived = state.archived;
+    const known = { key, actor, name, grants, workspaceId, access, isArchived, keyExpiresAt, use };
+    this.keysByHash.set(key.hash, { ...known, worksUntil: expires });
+    this.formerByHash.delete(key.hash);
+    if (key.previous === null) return;
+    const until = Math.min(expires, Date.parse(key.previous.until));
+    this.keysByHash.set(key.previous.hash, { ...known, worksUntil: until });
   }
 
   private keepProject(project: Project): void {

@@ -23,7 +23,7 @@ export const moments: LogProjection = {
     let atMs = newestMoment(tables) ?? Number.MIN_SAFE_INTEGER;
     let position: bigint | undefined;
     for (const stored of events) {
-      const timeMs = timeOf(stored);
+      const timeMs = momentOf(stored);
       if (timeMs > atMs) {
         keep(tables, atMs, position);
         atMs = timeMs;
@@ -40,6 +40,6 @@ function keep(tables: Tables, atMs: number, position: bigint | undefined): void 
 }
 
 /** NaN, which is after no moment, where there is none. Quotes in a value are escaped: this is the member itself. */
-function timeOf({ meta }: StoredFact): number {
+export function momentOf({ meta }: Pick<StoredFact, 'meta'>): number {
   return Date.parse(/"time":"([^"]*)"/.exec(meta)?.[1] ?? '');
 }

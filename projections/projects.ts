@@ -16,6 +16,8 @@ export interface Project {
   readonly state: ProjectState;
   /** When each environment came and, while it is archived, went. */
   readonly environmentTimes: Map<string, EnvironmentTimes>;
+  /** While it is archived. */
+  archivedAt: string | null;
 }
 
 export interface EnvironmentTimes {
@@ -43,6 +45,8 @@ export function evolveProject(known: Project | undefined, event: ProjectEvent, r
   fold(project, [event], evolved.state);
   evolved.revision = recorded.revision;
   evolved.position = recorded.position;
+  if (event.type === 'ProjectArchived') evolved.archivedAt = recorded.meta.time;
+  if (event.type === 'ProjectRestored') evolved.archivedAt = null;
   const times = evolved.environmentTimes;
   const { time } = recorded.meta;
   if (event.type === 'EnvironmentCreated') {
@@ -72,7 +76,7 @@ export function copyBefore(rows: Rows, projectId: string, position: bigint): Pro
 
 export const projects: Projection = {
   name: 'projects',
-  version: 2,
+  version: 3,
   streams: ['project'],
   schema: `CREATE TABLE projects (id TEXT PRIMARY KEY, workspace_id TEXT NOT NULL, created_at TEXT NOT NULL,
       revision INTEGER NOT NULL, position INTEGER NOT NULL, state TEXT NOT NULL) STRICT;
@@ -82,6 +86,8 @@ export const projects: Projection = {
   on: {
     ProjectCreated: take,
     ProjectRenamed: take,
+    ProjectArchived: take,
+    ProjectRestored: take,
     ResolutionPolicySet: take,
     EnvironmentCreated: take,
     EnvironmentRenamed: take,
@@ -95,13 +101,14 @@ export const projects: Projection = {
 function take(tables: Tables, event: ProjectEvent, recorded: Recorded): void {
   const row = tables.get<Row>('SELECT * FROM projects WHERE id = ?', idInStream(recorded.stream));
   const evolved = evolveProject(row && fromRow(row), event, recorded);
-  const { id, workspaceId, createdAt, revision, position, state, environmentTimes } = evolved;
+  const { id, workspaceId, createdAt, revision, position, state, environmentTimes, archivedAt } = evolved;
   const { environments, slugs, ...plain } = state;
   const json = JSON.stringify({
     ...plain,
     environments: [...environments],
     slugs: [...slugs],
     environmentTimes: [...environmentTimes],
+    archivedAt,
   });
   tables.run(
     `INSERT OR REPLACE INTO projects (id, workspace_id, created_at, revision, position, state)
@@ -126,17 +133,19 @@ function begin(recorded: Recorded): Project {
     position: 0n,
     state: project.initial(),
     environmentTimes: new Map(),
+    archivedAt: null,
   };
 }
 
 function fromRow(row: Row): Project {
-  const { environments, slugs, environmentTimes, ...plain } = JSON.parse(row.state) as Omit<
+  const { environments, slugs, environmentTimes, archivedAt, ...plain } = JSON.parse(row.state) as Omit<
     ProjectState,
     'environments' | 'slugs'
   > & {
     environments: [string, never][];
     slugs: [string, string][];
     environmentTimes: [string, never][];
+    archivedAt: string | null;
   };
   return {
     id: row.id,
@@ -146,5 +155,6 @@ function fromRow(row: Row): Project {
     position: BigInt(row.position),
     state: { ...plain, environments: new Map(environments), slugs: new Map(slugs) },
     environmentTimes: new Map(environmentTimes),
+    archivedAt,
   };
 }

@@ -2,6 +2,8 @@
 // All that is wrong is named at once, one line each, so that a start fails one time and not five.
 import { isIP } from 'node:net';
 import { join, resolve } from 'node:path';
+import { readHttpConfig, type HttpConfig, type SettingsReader } from './http-config.js';
+import { readSignInConfig, type SignInConfig } from './sign-in-config.js';
 
 export type LogLevel = 'fatal' | 'error' | 'warn' | 'info' | 'debug' | 'trace' | 'silent';
 
@@ -35,6 +37,10 @@ export interface Config {
   readonly adminKey: string | undefined;
   readonly record: RecordConfig;
   readonly logLevel: LogLevel;
+  readonly http: HttpConfig;
+  readonly signIn: SignInConfig;
+  /** Whether traces are sent. Where to, and how, OpenTelemetry reads from its own variables. */
+  readonly tracing: boolean;
 }
 
 export class ConfigRefused extends Error {
@@ -58,6 +64,9 @@ export function readConfig(environment: Environment = process.env): Config {
     adminKey: reader.adminKey(),
     record: reader.record(dataFolder),
     logLevel: reader.logLevel(),
+    http: readHttpConfig(reader),
+    signIn: readSignInConfig(reader),
+    tracing: reader.tracing(),
   };
   reader.refuseUnknownNames();
   if (reader.problems.length > 0) {
@@ -74,7 +83,23 @@ const NAMES = new Set([
   'SWITCHYARD_HEADS',
   'SWITCHYARD_LOG_LEVEL',
   'SWITCHYARD_LOG_NAME',
+  'SWITCHYARD_LOG_REQUESTS',
+  'SWITCHYARD_MAX_CONNECTIONS',
+  'SWITCHYARD_OIDC_CLIENT_ID',
+  'SWITCHYARD_OIDC_CLIENT_SECRET',
+  'SWITCHYARD_OIDC_CLIENT_SECRET_FILE',
+  'SWITCHYARD_OIDC_ISSUER',
+  'SWITCHYARD_OIDC_ROLES',
+  'SWITCHYARD_OIDC_SCOPES',
+  'SWITCHYARD_PUBLIC_URL',
+  'SWITCHYARD_RATE_LIMIT_ADDRESS',
+  'SWITCHYARD_RATE_LIMIT_KEY',
+  'SWITCHYARD_RATE_LIMIT_UNAUTHORIZED',
+  'SWITCHYARD_RATE_LIMIT_WORKSPACE',
+  'SWITCHYARD_SESSION_HOURS',
   'SWITCHYARD_SIGNING_KEY',
+  'SWITCHYARD_SOURCE_ADDRESS',
+  'SWITCHYARD_TRUST_PROXY',
   // Read by the commands that talk to a server, and often set next to the others.
   'SWITCHYARD_KEY',
   'SWITCHYARD_TEST_ESDB',
@@ -94,7 +119,7 @@ const SCHEMES: Readonly<Record<string, 'postgres' | 'kurrentdb'>> = {
 };
 
 /** Reads on after a bad value, with a stand-in for it: the problems decide in the end. */
-class ConfigReader {
+class ConfigReader implements SettingsReader {
   readonly problems: string[] = [];
 
   constructor(private readonly environment: Environment) {}
@@ -161,18 +186,45 @@ class ConfigReader {
     if (text === undefined) return undefined;
     const path = /^file:(.+)$/s.exec(text)?.[1];
     if (path !== undefined) return { kind: 'file', path: resolve(path) };
-    if (/^https?:\/\/\S+$/.test(text) && URL.canParse(text)) return { kind: 'webhook', url: text };
+    if (isWebAddress(text)) return { kind: 'webhook', url: text };
     this.problems.push('SWITCHYARD_CHECKPOINT_SINK must be file:/path, or begin with https:// or http://');
     return undefined;
   }
 
   logLevel(): LogLevel {
-    const text = this.text('SWITCHYARD_LOG_LEVEL') ?? 'info';
-    const level = LOG_LEVELS.find((known) => known === text);
-    if (level === undefined) {
-      this.problems.push(`SWITCHYARD_LOG_LEVEL must be one of ${LOG_LEVELS.join(', ')}, not ${quoted(text)}`);
+    return this.oneOf('SWITCHYARD_LOG_LEVEL', LOG_LEVELS, 'info');
+  }
+
+  /** The names are those of OpenTelemetry, so that what is set for other programs holds here too. */
+  tracing(): boolean {
+    const { environment } = this;
+    const isOff =
+      environment['OTEL_SDK_DISABLED'] === 'true' || environment['OTEL_TRACES_EXPORTER'] === 'none';
+    if (isOff) return false;
+    const names = ['OTEL_EXPORTER_OTLP_ENDPOINT', 'OTEL_EXPORTER_OTLP_TRACES_ENDPOINT'];
+    const set = names.filter((name) => (environment[name] ?? '') !== '');
+    for (const name of set) {
+      if (isWebAddress(environment[name] ?? '')) continue;
+      this.problems.push(`${name} must begin with https:// or http://`);
     }
-    return level ?? 'info';
+    return set.length > 0;
+  }
+
+  oneOf<Word extends string>(name: string, words: readonly Word[], usual: Word): Word {
+    const text = this.text(name) ?? usual;
+    const word = words.find((known) => known === text);
+    if (word === undefined) {
+      this.problems.push(`${name} must be one of ${words.join(', ')}, not ${quoted(text)}`);
+    }
+    return word ?? usual;
+  }
+
+  whole(name: string, usual: number, [min, max]: readonly [number, number]): number {
+    const text = this.text(name) ?? String(usual);
+    const isWhole = /^\d{1,9}$/.test(text) && Number(text) >= min && Number(text) <= max;
+    if (isWhole) return Number(text);
+    this.problems.push(`${name} must be a whole number from ${min} to ${max}, not ${quoted(text)}`);
+    return usual;
   }
 
   /** A name that is misspelt would otherwise be a setting that silently does not hold. */
@@ -201,6 +253,10 @@ function readSqliteAddress(path: string, dataFolder: string): EventStoreAddress 
     return 'must name a file after sqlite:';
   }
   return { kind: 'sqlite', path: path === '' ? join(dataFolder, 'events.db') : resolve(path) };
+}
+
+function isWebAddress(text: string): boolean {
+  return /^https?:\/\/\S+$/.test(text) && URL.canParse(text);
 }
 
 /** On one line, whatever is in it. */

@@ -13,6 +13,7 @@ import { RecordKeeper } from './commands/keep-record.js';
 import { Streams } from './commands/streams.js';
 import type { Loss } from './audit/compare-with-heads.js';
 import type { Config, RecordConfig } from './config.js';
+import { People } from './people.js';
 import { LogFollower } from './read/log-follower.js';
 import { Past } from './read/past.js';
 import { NotCaughtUp } from './read/progress.js';
@@ -45,6 +46,7 @@ export class Engine {
   private constructor(
     readonly store: EventStore,
     readonly follower: LogFollower,
+    readonly people: People,
     private readonly viewsLock: { close(): void },
     record: OpenRecord,
   ) {
@@ -91,7 +93,9 @@ export class Engine {
       close.unshift(() => follower.close());
       const record = openRecord(config.record, log);
       close.unshift(() => record.heads.close());
-      const engine = new Engine(store, follower, lock, record);
+      const people = People.open(join(dataFolder, 'people.json'), log);
+      people.follow(follower);
+      const engine = new Engine(store, follower, people, lock, record);
       engine.losses = await engine.checkpoints.compare();
       return engine;
     } catch (error) {

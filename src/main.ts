@@ -1,9 +1,9 @@
 // Starts the server: configuration, engine, HTTP. What goes wrong on the way is one line on stderr and an exit code:
 // 78 for what the operator has to mend, 1 for anything else.
 import 'reflect-metadata';
-import { pino } from 'pino';
 import { ConfigRefused, readConfig, type Config } from './config.js';
 import { Engine } from './engine.js';
+import { openLog } from './log.js';
 import { serve } from './server.js';
 import { StoreRefused } from './store/event-store.js';
 import { greeting } from './greeting.js';
@@ -20,10 +20,13 @@ try {
 }
 
 async function start(config: Config): Promise<void> {
-  const log = pino({ level: config.logLevel }, pino.destination(2));
+  const log = openLog(config);
+  // Loaded only when it is wanted: a start without it neither waits nor pays for it.
+  const tracing = config.tracing ? (await import('./tracing.js')).openTracing(log) : undefined;
   const engine = await Engine.open(config, log);
   if (engine.fence.reason !== undefined) log.error({ reason: engine.fence.reason }, 'the log is fenced');
-  const server = await serve(engine, config, log).catch(async (error: unknown) => {
+  tracing?.traceEngine(engine);
+  const server = await serve(engine, config, log, tracing).catch(async (error: unknown) => {
     await engine.close();
     throw asRefused(error, config);
   });
@@ -35,6 +38,7 @@ async function start(config: Config): Promise<void> {
     setTimeout(() => process.exit(1), STOP_MS_MAX).unref();
     await server.close();
     await engine.close();
+    await tracing?.close();
     process.exit(0);
   };
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => void stop(signal));

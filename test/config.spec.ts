@@ -30,6 +30,15 @@ describe('the configuration', () => {
         sink: undefined,
       },
       logLevel: 'info',
+      http: {
+        rateLimits: { key: 5_000, workspace: 10_000, address: 10_000, unauthorized: 5 },
+        connectionsMax: 10_000,
+        trustedProxies: [],
+        sourceAddress: 'keep',
+        loggedRequests: 'problems',
+      },
+      signIn: { sessionMs: 12 * 3_600_000, publicOrigin: undefined, oidc: undefined },
+      tracing: false,
     });
   });
 
@@ -45,6 +54,17 @@ describe('the configuration', () => {
       SWITCHYARD_SIGNING_KEY: '/run/secrets/signing.key',
       SWITCHYARD_HEADS: '/mnt/other/heads.log',
       SWITCHYARD_CHECKPOINT_SINK: 'https://example.com/checkpoints?token=abc',
+      SWITCHYARD_RATE_LIMIT_KEY: '0',
+      SWITCHYARD_RATE_LIMIT_WORKSPACE: '1',
+      SWITCHYARD_RATE_LIMIT_ADDRESS: '1000000',
+      SWITCHYARD_RATE_LIMIT_UNAUTHORIZED: '20',
+      SWITCHYARD_MAX_CONNECTIONS: '100',
+      SWITCHYARD_TRUST_PROXY: '127.0.0.1, 10.0.0.0/8,2001:db8::/32',
+      SWITCHYARD_SOURCE_ADDRESS: 'truncate',
+      SWITCHYARD_LOG_REQUESTS: 'all',
+      SWITCHYARD_SESSION_HOURS: '1',
+      SWITCHYARD_PUBLIC_URL: 'https://switchyard.example.com/',
+      OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: 'https://collector:4318/v1/traces',
       SWITCHYARD_URL: 'http://localhost:3000',
       SWITCHYARD_KEY: 'of a command',
     });
@@ -61,6 +81,15 @@ describe('the configuration', () => {
         sink: { kind: 'webhook', url: 'https://example.com/checkpoints?token=abc' },
       },
       logLevel: 'debug',
+      http: {
+        rateLimits: { key: 0, workspace: 1, address: 1_000_000, unauthorized: 20 },
+        connectionsMax: 100,
+        trustedProxies: ['127.0.0.1', '10.0.0.0/8', '2001:db8::/32'],
+        sourceAddress: 'truncate',
+        loggedRequests: 'all',
+      },
+      signIn: { sessionMs: 3_600_000, publicOrigin: 'https://switchyard.example.com', oidc: undefined },
+      tracing: true,
     });
     const { eventStore } = readConfig({ SWITCHYARD_DATA: '/a', SWITCHYARD_EVENT_STORE: 'sqlite:' });
     expect(eventStore).toEqual({ kind: 'sqlite', path: '/a/events.db' });
@@ -133,6 +162,42 @@ describe('the configuration', () => {
       expect(lines[0]).not.toContain(KEY);
     }
     expect(readConfig({ SWITCHYARD_ADMIN_KEY: 'x'.repeat(256) }).adminKey).toHaveLength(256);
+  });
+
+  it.each([
+    ['SWITCHYARD_RATE_LIMIT_KEY', '-1'],
+    ['SWITCHYARD_RATE_LIMIT_WORKSPACE', '1.5'],
+    ['SWITCHYARD_RATE_LIMIT_ADDRESS', '1000001'],
+    ['SWITCHYARD_RATE_LIMIT_UNAUTHORIZED', 'none'],
+    ['SWITCHYARD_MAX_CONNECTIONS', '0'],
+    ['SWITCHYARD_SOURCE_ADDRESS', 'Keep'],
+    ['SWITCHYARD_LOG_REQUESTS', 'true'],
+    ['SWITCHYARD_LOG_REQUESTS', ''],
+  ])('refuses %s=%j', (name, value) => {
+    expect(problems({ [name]: value })).toEqual([expect.stringContaining(name)]);
+  });
+
+  it.each([
+    '',
+    'true',
+    '1',
+    'loopback',
+    '10.0.0.0/33',
+    '10.0.0.0/0',
+    '::/0',
+    '10.0.0.0/8/8',
+    '10.0.0',
+    '10.0.0.1,',
+  ])('refuses SWITCHYARD_TRUST_PROXY=%j, which would trust nobody or everybody', (proxies) => {
+    expect(problems({ SWITCHYARD_TRUST_PROXY: proxies })).toHaveLength(1);
+  });
+
+  it('takes no collector that it cannot send to, and does not repeat it', () => {
+    for (const name of ['OTEL_EXPORTER_OTLP_ENDPOINT', 'OTEL_EXPORTER_OTLP_TRACES_ENDPOINT']) {
+      expect(problems({ [name]: 'hunter2:4318' })).toEqual([`${name} must begin with https:// or http://`]);
+      expect(readConfig({ [name]: '' }).tracing).toBe(false);
+      expect(readConfig({ [name]: 'hunter2:4318', OTEL_SDK_DISABLED: 'true' }).tracing).toBe(false);
+    }
   });
 
   it('refuses a name it does not know, which is most likely misspelt', () => {

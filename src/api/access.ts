@@ -1,69 +1,56 @@
 // Who is calling, and in which project: settled before a request reaches its route. Everything but health, the API
-// document and its pages needs a key, and a key acts in its own workspace alone.
+// document, its pages and signing in needs a key or a session, which act in their own workspace alone.
 import { hash } from 'node:crypto';
 import { createParamDecorator, type ExecutionContext } from '@nestjs/common';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
-import type { InProject } from '../commands/project-stream.js';
+import { hashOfSecret } from '../commands/open-session.js';
 import { isId, isSlug } from '../domain/naming.js';
-import type { EnvironmentEntry } from '../domain/project.js';
 import type { LogFollower } from '../read/log-follower.js';
-import type { Directory, KnownKey, RevokedKey } from '../../projections/directory.js';
+import { projectNotFound, type Directory, type FormerKey } from '../../projections/directory.js';
+import type { KnownKey, Principal } from '../../projections/principal.js';
 import type { Project } from '../../projections/projects.js';
+import type { BrowserOrigin } from './cross-site.js';
 import { Problem } from './problem.js';
+import { Scope } from './scope.js';
+import { sessionCookie, type ServerCookie } from './session-cookie.js';
 import { jsonPointer } from './strict-json.js';
-
-/** The project that a request is about, and the caller, who is put into words only for a command. */
-export class Scope {
-  constructor(
-    private readonly request: FastifyRequest,
-    private readonly known: KnownKey,
-    private readonly directory: Directory,
-    readonly project: Project,
-  ) {}
-
-  get caller(): InProject {
-    return {
-      actor: { type: 'api-key', id: this.known.key.id },
-      workspaceId: this.known.workspaceId,
-      projectId: this.project.id,
-      ...sentFrom(this.request),
-      idempotency: this.request.idempotency,
-    };
-  }
-
-  /** For a command. Throws `environment-archived`, unless the command was carried out before it was archived. */
-  openEnvironment(reference: string): EnvironmentEntry {
-    const { directory, project, request } = this;
-    return request.idempotency?.hasEffect === true
-      ? directory.environment(project, reference)
-      : directory.openEnvironment(project, reference);
-  }
-}
 
 declare module 'fastify' {
   interface FastifyRequest {
     /** None where no key is needed. */
     scope?: Scope;
+    /** Once something was waited for: whoever was shut out meanwhile does not come in. */
+    admitAgain?: () => void;
     /** The key that was sent, where it worked once. */
-    revokedKey?: RevokedKey;
+    formerKey?: FormerKey;
+    /** Somebody whom the identity provider knows, and to whom no rule gives anything. */
+    refusedPerson?: { readonly personId: string; readonly workspaceId: string };
   }
 }
 
-const OPEN_PATHS = [/^\/health(\/|$)/, /^\/docs(\/|$)/, /^\/openapi\.json$/];
+const OPEN_PATHS = [/^\/health(\/|$)/, /^\/docs(\/|$)/, /^\/openapi\.json$/, /^\/auth\/oidc\//];
+export const SIGN_IN_PATH = '/api/v1/session';
 const BEARER = /^Bearer +([\x21-\x7e]{1,512}) *$/i;
-const USER_AGENT_CHARACTERS_MAX = 256;
 const DEFAULT_PROJECT = 'default';
+const READS: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS']);
 
-/** By which request, and from where. */
-export function sentFrom({ id: requestId, ip, headers }: FastifyRequest) {
-  const userAgent = headers['user-agent']?.slice(0, USER_AGENT_CHARACTERS_MAX);
-  return { requestId, ip, ...(userAgent === undefined ? {} : { userAgent }) };
-}
-
-export function guardAccess(instance: FastifyInstance, follower: LogFollower): void {
+export function guardAccess(instance: FastifyInstance, follower: LogFollower, origin: BrowserOrigin): void {
+  const cookie = sessionCookie(origin);
   instance.addHook('onRequest', (request, _reply, done) => {
     try {
-      if (!isOpen(request.url)) request.scope = scopeOf(request, follower);
+      if (!isOpen(request.method, request.url)) admit(request, follower.live.directory, cookie, origin);
+      done();
+    } catch (error) {
+      done(error as Error);
+    }
+  });
+  instance.decorateRequest('admitAgain', function (this: FastifyRequest): void {
+    admit(this, follower.live.directory, cookie, origin);
+  });
+  instance.addHook('preHandler', (request, _reply, done) => {
+    try {
+      // Its body may have taken long to arrive, and other servers may have been waited for.
+      if (request.scope !== undefined && !READS.has(request.method)) request.admitAgain?.();
       done();
     } catch (error) {
       done(error as Error);
@@ -91,29 +78,78 @@ export function scopeIn(request: FastifyRequest): Scope {
   return request.scope;
 }
 
-function isOpen(url: string): boolean {
-  if (url.startsWith('/api/')) return false;
+export function isOpen(method: string, url: string): boolean {
   const path = url.split('?', 1)[0] ?? '';
+  if (path.startsWith('/api/')) return method === 'POST' && path === SIGN_IN_PATH;
   return OPEN_PATHS.some((open) => open.test(path));
 }
 
-function scopeOf(request: FastifyRequest, { live: { directory } }: LogFollower): Scope {
-  const key = BEARER.exec(request.headers.authorization ?? '')?.[1];
-  // The hash is looked up, not the key: how long that takes says nothing about any key.
-  const keyHash = key === undefined ? '' : hash('sha256', key, 'hex');
-  const known = directory.keyByHash(keyHash);
-  if (known === undefined) {
-    const revoked = directory.revokedKeyByHash(keyHash);
-    if (revoked !== undefined) request.revokedKey = revoked;
-    throw new Problem('unauthorized', 'Send a valid key as Authorization: Bearer <key>.');
+function admit(
+  request: FastifyRequest,
+  directory: Directory,
+  cookie: ServerCookie,
+  origin: BrowserOrigin,
+): void {
+  const { authorization, cookie: cookies } = request.headers;
+  // With a key nobody looks at cookies, so that a browser cannot be made to add one to it.
+  if (authorization !== undefined || cookies === undefined) {
+    const key = BEARER.exec(authorization ?? '')?.[1];
+    const keyHash = key === undefined ? '' : hash('sha256', key, 'hex');
+    request.scope = scopeFor(request, keyIn(request, keyHash, directory), directory);
+    return;
   }
-  const project = directory.project(known.workspaceId, projectReference(request));
-  return new Scope(request, known, directory, project);
+  const principal = directory.principalInSession(hashOfSecret(cookie.valueIn(request) ?? ''));
+  const now = Date.now();
+  if (principal === undefined || principal.isArchived || principal.worksUntil <= now) {
+    throw new Problem('unauthorized', 'Nobody is signed in, or not any more: sign in again.');
+  }
+  if (principal.use !== undefined) principal.use.atMs = now;
+  request.scope = scopeFor(request, principal, directory);
+  origin.refuseOthers(request);
 }
 
-export function projectReference(request: FastifyRequest): string {
+/** The key of a hash, if it works. The hash is looked up: how long that takes says nothing about any key. */
+export function keyIn(
+  request: FastifyRequest,
+  keyHash: string,
+  directory: Directory,
+  detail = 'Send a valid key as Authorization: Bearer <key>.',
+): KnownKey {
+  const known = directory.keyByHash(keyHash);
+  const now = Date.now();
+  if (known === undefined || known.isArchived || known.worksUntil <= now) {
+    const former = known && { keyId: known.key.id, workspaceId: known.workspaceId };
+    const formerKey = former ?? directory.formerKeyByHash(keyHash);
+    if (formerKey !== undefined) request.formerKey = formerKey;
+    throw new Problem('unauthorized', detail);
+  }
+  known.use.atMs = now;
+  return known;
+}
+
+export function scopeFor(request: FastifyRequest, principal: Principal, directory: Directory): Scope {
+  return new Scope(request, principal, directory, projectOf(request, principal, directory));
+}
+
+/** A key with limits learns of other projects as little as of those that never were. */
+function projectOf(
+  request: FastifyRequest,
+  { workspaceId, access }: Principal,
+  directory: Directory,
+): Project | undefined {
+  const reference = projectReference(request);
+  const { projects } = access;
+  if (projects === undefined) return directory.project(workspaceId, reference ?? DEFAULT_PROJECT);
+  const [only] = projects.size === 1 ? projects : [];
+  const found = directory.findProject(workspaceId, reference ?? only ?? DEFAULT_PROJECT);
+  if (found !== undefined && projects.has(found.id)) return found;
+  if (reference !== undefined) throw projectNotFound(reference);
+  return undefined;
+}
+
+/** As the path names it. Throws `invalid-reference`. */
+export function projectReference(request: FastifyRequest): string | undefined {
   const { project } = request.params as { readonly project?: string };
-  if (project === undefined) return DEFAULT_PROJECT;
-  if (isSlug(project) || isId(project)) return project;
+  if (project === undefined || isSlug(project) || isId(project)) return project;
   throw new Problem('invalid-reference', 'A project is named by its slug or id.');
 }

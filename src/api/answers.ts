@@ -10,9 +10,9 @@ export const CHANGE_KINDS = ['added', 'changed', 'removed', 'unchanged'] as cons
 export type ChangeKind = (typeof CHANGE_KINDS)[number];
 
 export class ActorAnswer {
-  type: 'api-key' | 'system';
+  type: 'api-key' | 'person' | 'system';
   id: string;
-  /** As the key is called now; null when it no longer works. */
+  /** As the key or the person is called now; null for somebody who was erased, or whom this server has not met. */
   name: string | null;
 }
 
@@ -20,12 +20,13 @@ export class ProjectAnswer {
   id: string;
   slug: string;
   name: string;
-  /** Slug of the environment that resolves for callers who name none. */
+  /** Slug of the environment that resolves for callers who name none; null where the caller may not know of it. */
   defaultEnvironment: string | null;
   /** What resolves for callers who name no environment while there is no default one. */
   @ApiProperty({ enum: ['first-active', 'latest'] })
   withoutEnvironment: WithoutEnvironment;
   createdAt: string;
+  archivedAt: string | null;
 }
 
 export class EnvironmentAnswer {

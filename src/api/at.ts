@@ -40,6 +40,11 @@ export function IsAt(): PropertyDecorator {
   return isRead('isAt', parseAt, AT_EXPECTED);
 }
 
+/** For a time alone. */
+export function IsTime(): PropertyDecorator {
+  return isRead('isTime', timeOf, 'a time such as 2026-03-03T14:05:00Z or +02:00');
+}
+
 /** For a state of an environment in a query. */
 export function IsStateName(): PropertyDecorator {
   return isRead(
@@ -55,8 +60,8 @@ function isRead(name: string, parse: (text: string) => unknown, expected: string
   return ValidateBy({ name, validator: { validate, defaultMessage } });
 }
 
-/** Milliseconds since 1970; what is finer counts for nothing, since events have no finer times. */
-function timeOf(text: string): number | undefined {
+/** Milliseconds since 1970, undefined for what is no time; what is finer counts for nothing, since events have no finer times. */
+export function timeOf(text: string): number | undefined {
   const [, day = '', hourMinute = '', second = '', fraction = '', sign, hours, minutes] =
     TIME.exec(text) ?? [];
   // A leap second is the moment after the second before it.

@@ -6,12 +6,13 @@ import { ApiProduces, ApiProperty, ApiResponse, ApiTags, OmitType } from '@nestj
 import { IsIn, Matches } from 'class-validator';
 import type { FastifyReply } from 'fastify';
 import { EXPORT_FORMATS, exportForms, type ExportFormat } from '../audit/export-formats.js';
-import type { Project } from '../../projections/projects.js';
 import { LogFollower } from '../read/log-follower.js';
 import { searchTrail, type AuditPage } from '../../projections/audit-pages.js';
-import { InScopeWithQuery, type Scope } from './access.js';
+import { InScopeWithQuery } from './access.js';
+import { Scope } from './scope.js';
 import { AuditFilters } from './audit-filters.js';
 import { AuditQuery, POSITION } from './audit.dto.js';
+import type { AuditReach } from './audit-reach.js';
 import { Reads } from './documented.js';
 import { toCursor } from './paging.js';
 import { presentEntry } from './present-entry.js';
@@ -48,13 +49,13 @@ export class AuditExportController {
     },
   })
   async export(
-    @InScopeWithQuery() { project }: Scope,
+    @InScopeWithQuery() scope: Scope,
     @Query() query: ExportQuery,
     @Param('project') inProject: string | undefined,
     @Res() reply: FastifyReply,
   ): Promise<void> {
     const { format, after, ...filters } = query;
-    const trail = new AuditFilters(this.follower, project, inProject === undefined);
+    const trail = new AuditFilters(this.follower, scope, inProject === undefined);
     const pageAfter = async (position: string | undefined): Promise<AuditPage> => {
       const cursor = position === undefined ? {} : { cursor: toCursor(position) };
       const page = { ...filters, ...cursor, limit: PAGE_ENTRIES, direction: 'forwards' as const };
@@ -64,11 +65,11 @@ export class AuditExportController {
     // What is wrong with the question is found before anything is sent.
     const first = await pageAfter(after);
     void reply.header('content-type', exportForms[format].contentType);
-    await reply.send(Readable.from(this.lines(project, format, after, first, pageAfter)));
+    await reply.send(Readable.from(this.lines(trail.reach, format, after, first, pageAfter)));
   }
 
   private async *lines(
-    project: Project,
+    reach: AuditReach,
     format: ExportFormat,
     after: string | undefined,
     first: AuditPage,
@@ -79,7 +80,7 @@ export class AuditExportController {
     if (after === undefined && form.head !== '') yield form.head;
     for (let page = first; ; page = await pageAfter(page.next)) {
       const text = page.entries
-        .map((entry) => form.line(presentEntry(this.follower.live, project, entry)))
+        .map((entry) => form.line(presentEntry(this.follower.live, entry, reach)))
         .join('');
       if (text !== '') yield text;
       if (page.next === null) return;

@@ -8,6 +8,7 @@ import type { At } from '../read/past.js';
 import { firstAt, numberOf, tokenOf, type AuditSearch } from '../../projections/audit-pages.js';
 import {
   actorToken,
+  alsoNamesToken,
   correlationToken,
   SYSTEM_TOKEN,
   versionToken,
@@ -22,8 +23,10 @@ import { versionById, versionByNumber, versions, type Version } from '../../proj
 import { START } from '../store/event-store.js';
 import { parseAt } from './at.js';
 import { POSITION, type AuditQuery } from './audit.dto.js';
+import { AuditReach } from './audit-reach.js';
 import { fromCursor } from './paging.js';
 import { Problem } from './problem.js';
+import type { Scope } from './scope.js';
 
 /** What the entries are searched for; undefined for the search where none can be found. */
 export interface AuditQuestion {
@@ -32,16 +35,20 @@ export interface AuditQuestion {
 }
 
 export class AuditFilters {
+  readonly reach: AuditReach;
+
   constructor(
     private readonly follower: LogFollower,
-    private readonly project: Project,
+    private readonly scope: Scope,
     /** All projects of the workspace and what belongs to none, instead of the project alone. */
     private readonly everywhere: boolean,
-  ) {}
+  ) {
+    this.reach = new AuditReach(scope.access, this.projects());
+  }
 
   async question(query: AuditQuery): Promise<AuditQuestion> {
     const cursor = fromCursor(query.cursor, POSITION);
-    const { project, everywhere } = this;
+    const { scope, everywhere, reach } = this;
     const flow = query.flow === undefined ? undefined : this.flow(query.flow);
     const version = query.version === undefined ? undefined : await this.version(query.version, flow);
     const named = [
@@ -50,7 +57,7 @@ export class AuditFilters {
     ];
     // What is named was found here, and to look for all that happened here as well costs more than all else.
     const whole =
-      named.length > 0 || version !== undefined ? [] : [everywhere ? project.workspaceId : project.id];
+      named.length > 0 || version !== undefined ? [] : [everywhere ? scope.workspaceId : scope.project.id];
     const things = [...[...named, ...whole], ...(query.type === undefined ? [] : [typeThing(query.type)])];
     await this.follower.rows(moments);
     const rows = await this.follower.rows(auditTrail);
@@ -61,26 +68,38 @@ export class AuditFilters {
     if (query.correlationId !== undefined) tokens.push(correlationToken(query.correlationId));
     const { words, prefix } = wordsAsked(query.q);
     const known = [...tokens, ...words].filter((token) => token !== undefined);
-    const isHopeless = tokens.includes(undefined);
+    const anyOf = reach.things?.flatMap((id) => tokenOf(rows, id) ?? []);
+    // Words of an entry that are not shown must not be found either.
+    const hidden = query.q === undefined ? [] : reach.hidden;
+    const noneOf = hidden.flatMap((id) => tokenOf(rows, id, alsoNamesToken) ?? []);
+    const isHopeless = tokens.includes(undefined) || anyOf?.length === 0;
     const { limit, direction } = query;
     const newestFirst = direction === 'backwards';
     const { first, last } = boundsOf(rows, query, cursor, newestFirst);
-    const search = { tokens: known, prefix, first, last, newestFirst, limit };
+    const search = {
+      tokens: known,
+      ...(anyOf && { anyOf }),
+      noneOf,
+      prefix,
+      first,
+      last,
+      newestFirst,
+      limit,
+    };
     return { rows, search: isHopeless || first > last ? undefined : search };
   }
 
   /** By slug in the project; by id, where the whole workspace is asked, in any project. */
   private environmentId(reference: string): string {
-    const { directory } = this.follower.live;
     const holder = this.everywhere && isId(reference) ? this.projects().find(has(reference)) : undefined;
-    return directory.environment(holder ?? this.project, reference).id;
+    return this.scope.environment(reference, 'audit', holder ?? this.scope.project).id;
   }
 
   private flow(reference: string): Flow {
     const { directory } = this.follower.live;
     const flow = this.everywhere && isId(reference) ? directory.flowById(reference) : undefined;
     const isHere = this.projects().some(({ id }) => id === flow?.projectId);
-    return flow !== undefined && isHere ? flow : directory.flow(this.project, reference);
+    return flow !== undefined && isHere ? flow : directory.flow(this.scope.project, reference);
   }
 
   private async version(reference: string, flow: Flow | undefined): Promise<Version> {
@@ -100,8 +119,10 @@ export class AuditFilters {
   }
 
   private projects(): readonly Project[] {
-    const { project, follower } = this;
-    return this.everywhere ? follower.live.directory.projectsOf(project.workspaceId) : [project];
+    const { scope, follower } = this;
+    if (!this.everywhere) return [scope.project];
+    const all = follower.live.directory.projectsOf(scope.workspaceId);
+    return all.filter(({ id }) => scope.access.hasIn('audit', id));
   }
 }
 

@@ -4,9 +4,9 @@ import { Controller, Get, Param, Query } from '@nestjs/common';
 import { ApiTags } from '@nestjs/swagger';
 import { Refused } from '../domain/refused.js';
 import { LogFollower } from '../read/log-follower.js';
-import { entryAt, searchTrail } from '../../projections/audit-pages.js';
-import { auditTrail } from '../../projections/audit-trail.js';
-import { InScope, InScopeWithQuery, type Scope } from './access.js';
+import { searchTrail } from '../../projections/audit-pages.js';
+import { InScope, InScopeWithQuery } from './access.js';
+import { Scope } from './scope.js';
 import { AuditFilters } from './audit-filters.js';
 import { AuditEntryAnswer } from './audit.answers.js';
 import { AuditQuery, POSITION } from './audit.dto.js';
@@ -14,6 +14,8 @@ import { Paged, Reads } from './documented.js';
 import { toCursor } from './paging.js';
 import { presentEntry } from './present-entry.js';
 import { Problem } from './problem.js';
+
+const ONE_ENTRY = { limit: 1, direction: 'forwards' } as const;
 
 @ApiTags('audit')
 @Controller(['api/v1/audit', 'api/v1/projects/:project/audit'])
@@ -28,15 +30,15 @@ export class AuditController {
   @Reads('environment-not-found', 'flow-not-found', 'version-not-found')
   @Paged(AuditEntryAnswer)
   async list(
-    @InScopeWithQuery() { project }: Scope,
+    @InScopeWithQuery() scope: Scope,
     @Query() query: AuditQuery,
     @Param('project') inProject: string | undefined,
   ) {
-    const filters = new AuditFilters(this.follower, project, inProject === undefined);
+    const filters = new AuditFilters(this.follower, scope, inProject === undefined);
     const { rows, search } = await filters.question(query);
     if (search === undefined) return { items: [], nextCursor: null };
     const { entries, next } = searchTrail(rows, search);
-    const items = entries.map((entry) => presentEntry(this.follower.live, project, entry));
+    const items = entries.map((entry) => presentEntry(this.follower.live, entry, filters.reach));
     return { items, nextCursor: next === null ? null : toCursor(next) };
   }
 
@@ -44,7 +46,7 @@ export class AuditController {
   @Get(':position')
   @Reads('position-not-found')
   async get(
-    @InScope() { project }: Scope,
+    @InScope() scope: Scope,
     @Param('position') position: string,
     @Param('project') inProject: string | undefined,
   ): Promise<AuditEntryAnswer> {
@@ -52,10 +54,10 @@ export class AuditController {
       const errors = [{ pointer: '/position', detail: 'must be a position' }];
       throw new Problem('invalid-reference', 'A position is expected.', errors);
     }
-    const entry = entryAt(await this.follower.rows(auditTrail), BigInt(position));
-    const isHere = inProject === undefined || entry?.project === project.id;
-    if (entry?.workspace === project.workspaceId && isHere)
-      return presentEntry(this.follower.live, project, entry);
+    const filters = new AuditFilters(this.follower, scope, inProject === undefined);
+    const { rows, search } = await filters.question({ ...ONE_ENTRY, from: position, to: position });
+    const [entry] = search === undefined ? [] : searchTrail(rows, search).entries;
+    if (entry !== undefined) return presentEntry(this.follower.live, entry, filters.reach);
     throw new Refused('position-not-found', `There is no event at position ${position}.`);
   }
 }

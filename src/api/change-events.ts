@@ -15,10 +15,7 @@ import { presentActor, presentRelease } from './present.js';
 const CHANGES_TOLD_MAX = 100;
 const RELEASE_MADE = 'io.switchyard.release.made';
 
-type Told =
-  | EnvironmentEvent
-  | FlowEvent
-  | Exclude<ProjectEvent, { type: 'ProjectCreated' | 'ProjectRenamed' | 'ResolutionPolicySet' }>;
+type Told = EnvironmentEvent | FlowEvent | Extract<ProjectEvent, { readonly environmentId: unknown }>;
 
 const TYPES: Readonly<Record<Told['type'], string>> = {
   VersionActivated: RELEASE_MADE,
@@ -61,16 +58,17 @@ export class ChangeEvents implements Wording {
         : stream.startsWith('flow-')
           ? new Set([owner])
           : NO_FLOWS,
+      sourceId: event.type === 'VersionsPromoted' ? event.source.environmentId : null,
     };
   }
 
-  bytesOf({ event, recorded }: Change): Uint8Array {
+  bytesOf({ event, recorded }: Change, withSource: boolean): Uint8Array {
     const { meta, position } = recorded;
     assert(isTold(event) && meta.project !== null, 'only what has a topic is put into words');
     const { directory } = this.follower.live;
     const project = directory.project(meta.workspace, meta.project);
     const type = TYPES[event.type];
-    const { subject, data } = this.told(event, recorded, project);
+    const { subject, data } = this.told(event, recorded, project, withSource);
     const json = JSON.stringify({
       specversion: '1.0',
       id: String(position),
@@ -81,15 +79,20 @@ export class ChangeEvents implements Wording {
       datacontenttype: 'application/json',
       data: {
         ...data,
-        actor: presentActor(this.follower.live, project, meta.actor),
+        actor: presentActor(this.follower.live, project.workspaceId, meta.actor),
         position: String(position),
       },
     });
     return Buffer.from(`id: ${position}\nevent: ${type}\ndata: ${json}\n\n`);
   }
 
-  private told(event: Told, recorded: Recorded, project: Project): { subject?: string; data: object } {
-    if (isEnvironmentEvent(event)) return this.release(event, recorded, project);
+  private told(
+    event: Told,
+    recorded: Recorded,
+    project: Project,
+    withSource: boolean,
+  ): { subject?: string; data: object } {
+    if (isEnvironmentEvent(event)) return this.release(event, recorded, project, withSource);
     if ('versionId' in event) return this.version(event, recorded, project);
     switch (event.type) {
       case 'FlowCreated':
@@ -104,11 +107,12 @@ export class ChangeEvents implements Wording {
     }
   }
 
-  private release(event: EnvironmentEvent, recorded: Recorded, project: Project) {
+  private release(event: EnvironmentEvent, recorded: Recorded, project: Project, withSource: boolean) {
     const environmentId = idInStream(recorded.stream);
     const told = { ...event, changes: event.changes.slice(0, CHANGES_TOLD_MAX) };
     const { live } = this.follower;
-    const release = presentRelease(live, project, environmentId, { event: told, meta: recorded.meta });
+    const decided = { event: told, meta: recorded.meta };
+    const release = presentRelease(live, project, environmentId, decided, () => withSource);
     const data: Omit<ReleaseChangeAnswer, 'position'> = {
       ...release,
       environmentId,

@@ -6,7 +6,8 @@ import type { AttemptRecorder } from '../commands/record-attempt.js';
 import type { LogFollower } from '../read/log-follower.js';
 import type { Directory } from '../../projections/directory.js';
 import type { Project } from '../../projections/projects.js';
-import { projectReference, sentFrom } from './access.js';
+import { projectReference } from './access.js';
+import { sentFrom } from './scope.js';
 
 const DENIED: ReadonlySet<number> = new Set([401, 403]);
 
@@ -19,8 +20,8 @@ export function recordDenied(
     const { problemCode: code, method } = request;
     if (code !== undefined && (DENIED.has(status) || code === 'release-moved')) {
       const { directory } = follower.live;
-      const project = request.scope?.project ?? projectOfRevoked(request, directory);
-      const caller = request.scope?.caller ?? revokedCaller(request, project);
+      const project = request.scope?.projectIfAny ?? projectOfFormer(request, directory);
+      const caller = request.scope?.callerInWorkspace ?? formerCaller(request, project);
       const route = request.routeOptions.url ?? 'none';
       const environmentId = environmentIn(request, directory, project);
       if (caller !== undefined) recorder.record(caller, { code, status, method, route, environmentId });
@@ -30,20 +31,24 @@ export function recordDenied(
 }
 
 /** Undefined for a key that nobody ever knew: there is no one to name. */
-function revokedCaller(request: FastifyRequest, project: Project | undefined): Caller | undefined {
-  const { revokedKey } = request;
-  if (revokedKey === undefined) return undefined;
-  const { keyId: id, workspaceId } = revokedKey;
+function formerCaller(request: FastifyRequest, project: Project | undefined): Caller | undefined {
+  const { formerKey, refusedPerson } = request;
+  if (refusedPerson !== undefined) {
+    const { personId: id, workspaceId } = refusedPerson;
+    return { actor: { type: 'person', id }, workspaceId, projectId: null, ...sentFrom(request) };
+  }
+  if (formerKey === undefined) return undefined;
+  const { keyId: id, workspaceId } = formerKey;
   return {
     ...{ actor: { type: 'api-key', id }, workspaceId, projectId: project?.id ?? null },
     ...sentFrom(request),
   };
 }
 
-function projectOfRevoked(request: FastifyRequest, directory: Directory): Project | undefined {
-  const { revokedKey } = request;
-  if (revokedKey === undefined) return undefined;
-  return ifThereIs(() => directory.project(revokedKey.workspaceId, projectReference(request)));
+function projectOfFormer(request: FastifyRequest, directory: Directory): Project | undefined {
+  const { formerKey } = request;
+  if (formerKey === undefined) return undefined;
+  return ifThereIs(() => directory.project(formerKey.workspaceId, projectReference(request) ?? 'default'));
 }
 
 /** In the path, or the one that the body would have changed. */

@@ -4,12 +4,11 @@ import { ApiResponse, ApiTags } from '@nestjs/swagger';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { isId } from '../domain/naming.js';
 import { Refused } from '../domain/refused.js';
-import { LogFollower } from '../read/log-follower.js';
 import { Past, type Moment } from '../read/past.js';
 import type { PastViews } from '../read/past-views.js';
 import { differing } from '../../projections/differences.js';
-import type { Project } from '../../projections/projects.js';
-import { InScopeWithQuery, type Scope } from './access.js';
+import { InScopeWithQuery } from './access.js';
+import { Scope } from './scope.js';
 import { parseStateName, type StateName } from './at.js';
 import { compare } from './diff.js';
 import { Reads } from './documented.js';
@@ -20,10 +19,7 @@ import { DiffStatesQuery } from './time-travel.dto.js';
 @ApiTags('history')
 @Controller(['api/v1/diff', 'api/v1/projects/:project/diff'])
 export class DiffController {
-  constructor(
-    private readonly follower: LogFollower,
-    private readonly past: Past,
-  ) {}
+  constructor(private readonly past: Past) {}
 
   /** From one state to another: `added` runs only in `to`, `removed` only in `from`. */
   @Get()
@@ -31,36 +27,36 @@ export class DiffController {
   @ApiResponse({ status: 200, type: StatesDiffAnswer })
   @ApiResponse({ status: 304, description: 'The caller has this answer already.' })
   async get(
-    @InScopeWithQuery() { project }: Scope,
+    @InScopeWithQuery() scope: Scope,
     @Query() query: DiffStatesQuery,
     @Req() request: FastifyRequest,
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<StatesDiffAnswer | undefined> {
-    const from = await this.state(project, query.from, '/from');
-    const to = await this.state(project, query.to, '/to');
+    const from = await this.state(scope, query.from, '/from');
+    const to = await this.state(scope, query.to, '/to');
     const tag = momentTag(from.position, to.position);
     const answer = presentStatesDiff(from, to, query.includeUnchanged);
     return answerOnce(request, reply, tag, () => answer, from.isSettled && to.isSettled);
   }
 
-  private async state(project: Project, text: string, pointer: string): Promise<State> {
+  private async state(scope: Scope, text: string, pointer: string): Promise<State> {
     const name = parseStateName(text) ?? { environment: text, when: null };
-    const { moment, reference } = await this.moment(project, name, pointer);
-    const then = await this.past.views(project, moment.position);
-    const { id, slug } = then.environment(reference);
+    const { moment, reference } = await this.moment(scope, name, pointer);
+    const then = await this.past.views(scope.project, moment.position);
+    const { id, slug } = scope.environment(reference, 'read', then.project);
     return { ...moment, then, slug, running: then.activeVersions.environment(id).state };
   }
 
   /** Of a release, the environment is named as it is now: by its slug it may be another one some day. */
-  private async moment(project: Project, { environment, when }: StateName, pointer: string) {
+  private async moment(scope: Scope, { environment, when }: StateName, pointer: string) {
     if (when === null) {
       return { reference: environment, moment: { position: this.past.now, isSettled: false } };
     }
     if (!('release' in when)) {
       return { reference: environment, moment: await this.past.moment(when, pointer) };
     }
-    const { id, slug } = this.follower.live.directory.environment(project, environment);
-    const position = await this.past.positionOfRelease(project, id, when.release);
+    const { id, slug } = scope.environment(environment);
+    const position = await this.past.positionOfRelease(scope.project, id, when.release);
     if (position === undefined) {
       throw new Refused('release-not-found', `Environment ${slug} has no release ${when.release}.`);
     }

@@ -7,11 +7,14 @@ import { problems, type ProblemCode } from './problem.js';
 
 const ANY_ROUTE: readonly ProblemCode[] = [
   'unauthorized',
+  'forbidden',
   'project-not-found',
   'invalid-reference',
   'invalid-query',
   'headers-too-large',
+  'url-too-long',
   'request-timeout',
+  'rate-limited',
   'internal-error',
   'not-caught-up',
   'view-halted',
@@ -20,12 +23,14 @@ const ANY_ROUTE: readonly ProblemCode[] = [
 
 const ANY_COMMAND: readonly ProblemCode[] = [
   ...ANY_ROUTE,
+  'cross-site-request',
   'malformed-json',
   'unsupported-media-type',
   'body-too-large',
   'invalid-body',
   'invalid-header',
   'idempotency-key-reused',
+  'project-archived',
   'concurrent-change',
   'log-fenced',
   'outcome-unknown',

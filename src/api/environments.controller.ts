@@ -10,7 +10,8 @@ import { isEnvironmentSlug, slugFrom } from '../domain/naming.js';
 import { LogFollower } from '../read/log-follower.js';
 import { Past } from '../read/past.js';
 import type { Project } from '../../projections/projects.js';
-import { InScope, InScopeWithQuery, type Scope } from './access.js';
+import { InScope, InScopeWithQuery } from './access.js';
+import { Scope } from './scope.js';
 import { ActiveAnswer, DiffAnswer, EnvironmentAnswer, ProjectAnswer } from './answers.js';
 import { presentDiff } from './diff.js';
 import { answerOnce, releaseTag, stateTag } from './headers.js';
@@ -57,10 +58,13 @@ export class EnvironmentsController {
   @Get()
   @Reads()
   @Paged(EnvironmentAnswer)
-  list(@InScopeWithQuery() { project }: Scope, @Query() { limit, cursor, archived }: EnvironmentsQuery) {
+  list(
+    @InScopeWithQuery() { project, sees }: Scope,
+    @Query() { limit, cursor, archived }: EnvironmentsQuery,
+  ) {
     const after = fromCursor(cursor, ID_CURSOR) ?? '';
     const rest = [...project.state.environments.values()].filter(
-      (environment) => environment.archived === archived && environment.id > after,
+      ({ id, archived: isArchived }) => isArchived === archived && id > after && sees(id),
     );
     const shown = rest.map((environment) => presentEnvironment(this.follower.live, project, environment));
     return page(shown, limit, ({ id }) => id);
@@ -71,22 +75,22 @@ export class EnvironmentsController {
   @Reads('environment-not-found', 'at-not-reached')
   @AnswersAsOf(DiffAnswer)
   diff(
-    @InScopeWithQuery() { project }: Scope,
+    @InScopeWithQuery() scope: Scope,
     @Query() query: DiffQuery,
     @Req() request: FastifyRequest,
     @Res({ passthrough: true }) reply: FastifyReply,
   ): DiffAnswer | Promise<DiffAnswer | undefined> {
     const { at, sourceEnvironment, targetEnvironment, includeUnchanged } = query;
     if (at !== undefined) {
-      return answerAsOf(this.past, { project, at, request, reply }, (then) => {
-        const source = then.environment(sourceEnvironment);
-        return presentDiff(then, source, then.environment(targetEnvironment), includeUnchanged);
+      return answerAsOf(this.past, { scope, at, request, reply }, (then) => {
+        const source = scope.environment(sourceEnvironment, 'read', then.project);
+        const target = scope.environment(targetEnvironment, 'read', then.project);
+        return presentDiff(then, source, target, includeUnchanged);
       });
     }
-    const { live } = this.follower;
-    const source = live.directory.environment(project, sourceEnvironment);
-    const target = live.directory.environment(project, targetEnvironment);
-    return presentDiff(live, source, target, includeUnchanged);
+    const source = scope.environment(sourceEnvironment);
+    const target = scope.environment(targetEnvironment);
+    return presentDiff(this.follower.live, source, target, includeUnchanged);
   }
 
   /** Which environment resolves for callers who name none. */
@@ -95,25 +99,27 @@ export class EnvironmentsController {
   @ApiResponse({ status: 200, type: DefaultEnvironmentAnswer })
   @ApiResponse({ status: 304, description: 'The caller has this answer already.' })
   default(
-    @InScopeWithQuery() { project }: Scope,
+    @InScopeWithQuery() scope: Scope,
     @Query() { at }: AtQuery,
     @Req() request: FastifyRequest,
     @Res({ passthrough: true }) reply: FastifyReply,
   ): DefaultEnvironmentAnswer | Promise<DefaultEnvironmentAnswer | undefined> {
-    const present = (as: Project) => ({ environment: presentProject(as).defaultEnvironment });
-    if (at === undefined) return { ...present(project), position: String(this.past.now) };
-    return answerAsOf(this.past, { project, at, request, reply }, (then) => present(then.project));
+    const present = (as: Project) => {
+      const { defaultEnvironment: id } = as.state;
+      return { environment: id && scope.environment(id, 'read', as).slug };
+    };
+    if (at === undefined) return { ...present(scope.project), position: String(this.past.now) };
+    return answerAsOf(this.past, { scope, at, request, reply }, (then) => present(then.project));
   }
 
   /** Sets the environment that resolves for callers who name none, or clears it. */
   @Put('default')
   @Commands('environment-not-found', 'environment-archived')
   @WithPosition(ProjectAnswer)
-  async setDefault(@InScope() { caller, project }: Scope, @Body() { environment }: SetDefaultBody) {
-    const { directory } = this.follower.live;
-    const id = environment === null ? null : directory.environment(project, environment).id;
-    const { position } = await this.commands.execute(new SetDefault(caller, id));
-    return { ...presentProject(project), position: String(position) };
+  async setDefault(@InScope() scope: Scope, @Body() { environment }: SetDefaultBody) {
+    const id = environment === null ? null : scope.environment(environment, 'manage').id;
+    const { position } = await this.commands.execute(new SetDefault(scope.caller, id));
+    return { ...presentProject(scope.project, scope.sees), position: String(position) };
   }
 
   /** `ETag` is the newest release, for `If-Match`. */
@@ -127,13 +133,12 @@ export class EnvironmentsController {
     @Req() request: FastifyRequest,
     @Res({ passthrough: true }) reply: FastifyReply,
   ): EnvironmentAnswer | Promise<EnvironmentAnswer | undefined> {
-    const { project } = scope;
     if (at !== undefined) {
-      return answerAsOf(this.past, { project, at, request, reply }, (then) =>
-        presentEnvironment(then, then.project, then.environment(reference)),
+      return answerAsOf(this.past, { scope, at, request, reply }, (then) =>
+        presentEnvironment(then, then.project, scope.environment(reference, 'read', then.project)),
       );
     }
-    const { id } = this.follower.live.directory.environment(project, reference);
+    const { id } = scope.environment(reference);
     const answer = this.present(scope, id);
     void reply.header('etag', releaseTag(answer.release));
     return answer;
@@ -148,7 +153,7 @@ export class EnvironmentsController {
     @Param('environment', ReferencePipe) reference: string,
     @Body() body: ChangeEnvironmentBody,
   ) {
-    const { id, name: nameNow } = this.follower.live.directory.environment(scope.project, reference);
+    const { id, name: nameNow } = scope.environment(reference, 'manage');
     const name = body.name?.normalize('NFC');
     const slug = body.slug ?? (name === undefined || name === nameNow ? undefined : slugOf(name));
     const request = { ...body, ...(name !== undefined && { name }), ...(slug !== undefined && { slug }) };
@@ -166,7 +171,7 @@ export class EnvironmentsController {
     @Param('environment', ReferencePipe) reference: string,
     @Body() _: NoBody,
   ) {
-    const { id } = this.follower.live.directory.environment(scope.project, reference);
+    const { id } = scope.environment(reference, 'manage');
     const { position } = await this.commands.execute(new ArchiveEnvironment(scope.caller, id));
     return { ...this.present(scope, id), position: String(position) };
   }
@@ -181,7 +186,7 @@ export class EnvironmentsController {
     @Param('environment', ReferencePipe) reference: string,
     @Body() _: NoBody,
   ) {
-    const { id } = this.follower.live.directory.environment(scope.project, reference);
+    const { id } = scope.environment(reference, 'manage');
     const { position } = await this.commands.execute(new RestoreEnvironment(scope.caller, id));
     return { ...this.present(scope, id), position: String(position) };
   }
@@ -191,21 +196,21 @@ export class EnvironmentsController {
   @Reads('environment-not-found', 'at-not-reached')
   @AnswersAsOf(ActiveAnswer)
   active(
-    @InScopeWithQuery() { project }: Scope,
+    @InScopeWithQuery() scope: Scope,
     @Param('environment', ReferencePipe) reference: string,
     @Query() { at }: AtQuery,
     @Req() request: FastifyRequest,
     @Res({ passthrough: true }) reply: FastifyReply,
   ): ActiveAnswer | undefined | Promise<ActiveAnswer | undefined> {
     if (at !== undefined) {
-      return answerAsOf(this.past, { project, at, request, reply }, (then) =>
-        presentActive(then, then.environment(reference)),
+      return answerAsOf(this.past, { scope, at, request, reply }, (then) =>
+        presentActive(then, scope.environment(reference, 'read', then.project)),
       );
     }
     const { live } = this.follower;
-    const environment = live.directory.environment(project, reference);
+    const environment = scope.environment(reference);
     const { release } = live.activeVersions.environment(environment.id).state;
-    const tag = stateTag(project, release);
+    const tag = stateTag(scope.project, release);
     return answerOnce(request, reply, tag, () => presentActive(live, environment));
   }
 

@@ -8,7 +8,8 @@ import type { LogFollower } from '../read/log-follower.js';
 import type { Outlet } from '../read/change-reader.js';
 import type { Wanted } from '../read/recent-messages.js';
 import type { Position } from '../store/event-store.js';
-import { scopeIn, type Scope } from './access.js';
+import { scopeIn } from './access.js';
+import { Scope } from './scope.js';
 import { CHANGE_TYPES } from './change-events.js';
 import { POSITION } from './min-position.js';
 import { Problem } from './problem.js';
@@ -71,6 +72,8 @@ export class EventsRoute {
     const wanted = this.filterOf(query, scope);
     this.follower.refuseOnceHalted();
     const beginning = await this.changes.beginning(lastEventIdIn(request) ?? positionIn(query));
+    // A key that was revoked just now has no stream yet that could be ended.
+    request.admitAgain?.();
     if (this.changes.isClosed) throw new Problem('shutting-down', 'Follow the changes on another server.');
     if (this.open >= this.streamsMax) {
       throw new Problem(
@@ -92,9 +95,10 @@ export class EventsRoute {
       'x-accel-buffering': 'no',
     });
     raw.write(firstMessage(beginning));
-    const keyId = scopeIn(request).caller.actor.id;
+    const { actor, workspaceId, worksUntil, sessionId } = scopeIn(request).principal;
     const outlet = this.outletTo(raw, request.id);
-    const reader = this.changes.follow(beginning.position, { keyId, wanted, outlet });
+    const client = { actorId: actor.id, sessionId, workspaceId, worksUntil, wanted, outlet };
+    const reader = this.changes.follow(beginning.position, client);
     raw.on('drain', () => reader.resume());
     raw.on('close', () => this.changes.leave(reader));
     // The connection is lost, and `close` follows.
@@ -117,17 +121,21 @@ export class EventsRoute {
     };
   }
 
-  private filterOf({ environment, flow, type }: EventsQuery, { project }: Scope): Wanted {
-    const { directory } = this.follower.live;
-    const environmentId = environment && directory.environment(project, environment).id;
-    const flowId = flow && directory.flow(project, flow).id;
+  private filterOf({ environment, flow, type }: EventsQuery, scope: Scope): Wanted {
+    const { project, sees } = scope;
+    const environmentId = environment && scope.environment(environment).id;
+    const flowId = flow && this.follower.live.directory.flow(project, flow).id;
     const types = type === undefined ? undefined : typesIn(type);
-    return (topic) =>
-      topic.projectId === project.id &&
-      topic.workspaceId === project.workspaceId &&
-      (environmentId === undefined || topic.environmentId === environmentId) &&
-      (flowId === undefined || topic.flowIds.has(flowId)) &&
-      (types === undefined || types.has(topic.type));
+    return (topic) => {
+      const isAsked =
+        topic.projectId === project.id &&
+        topic.workspaceId === project.workspaceId &&
+        (environmentId === undefined || topic.environmentId === environmentId) &&
+        (flowId === undefined || topic.flowIds.has(flowId)) &&
+        (types === undefined || types.has(topic.type));
+      if (!isAsked || (topic.environmentId !== null && !sees(topic.environmentId))) return false;
+      return topic.sourceId === null || sees(topic.sourceId) ? true : 'without source';
+    };
   }
 }
 

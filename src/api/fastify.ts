@@ -1,17 +1,22 @@
 // The HTTP server under Nest: its limits and timeouts, how bodies and queries are read, and that whatever
 // goes wrong below the controllers, down to a request that is not HTTP, ends as a problem with a request id.
 import { randomUUID } from 'node:crypto';
-import { STATUS_CODES } from 'node:http';
+import { STATUS_CODES, type ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { FastifyAdapter } from '@nestjs/platform-fastify';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { noRoute, sendProblem, type ProblemLog } from './problem.filter.js';
 import { Problem, problemBody, problemHeaders } from './problem.js';
+import { NO_STORE, SECURITY_HEADERS, SecureResponse, STRICT_TRANSPORT } from './security-headers.js';
+import { cutSlowReaders } from './slow-readers.js';
 import { parseStrictJson } from './strict-json.js';
 
 export const limits = {
   bodyBytes: 1_048_576,
   headerBytes: 16_384,
+  /** With all of them together it is bounded too, but thousands of tiny ones cost more than their bytes. */
+  headers: 100,
+  urlCharacters: 8_192,
   pathPartCharacters: 128,
   /** Headers that are not complete by then are cut off, and so is a connection that never sends any. */
   headersMs: 12_000,
@@ -23,22 +28,40 @@ export const limits = {
   silenceMs: 120_000,
 } as const;
 
-export function createAdapter(options: { readonly log: ProblemLog }): FastifyAdapter {
-  return new HttpAdapter(options.log);
+interface Options {
+  readonly log: ProblemLog;
+  /** Addresses and networks whose X-Forwarded-… headers are believed; none unless they are named. */
+  readonly trustedProxies?: readonly string[];
+}
+
+export function createAdapter(options: Options): FastifyAdapter {
+  return new HttpAdapter(options);
 }
 
 /** Nest would set its own body parsers and handlers while the application starts; here they are set once. */
 class HttpAdapter extends FastifyAdapter {
   private draining = false;
 
-  constructor(log: ProblemLog) {
-    super(serverOptions(log));
+  constructor({ log, trustedProxies = [] }: Options) {
+    super(serverOptions(log, trustedProxies));
     const instance = this.getInstance<FastifyInstance>();
+    cutSlowReaders(instance.server);
     readJsonOnly(instance);
+    answerWhateverIsExpected(instance);
     instance.addHook('onRequest', (request, reply, done) => {
       void reply.header('x-request-id', request.id);
-      done(this.draining ? new Problem('shutting-down', 'Send the request to another server.') : undefined);
+      done(
+        this.draining
+          ? new Problem('shutting-down', 'Send the request to another server.')
+          : tooMuch(request),
+      );
     });
+    if (trustedProxies.length > 0) {
+      instance.addHook('onRequest', (request, reply, done) => {
+        if (request.protocol === 'https') (reply.raw as SecureResponse).lines += STRICT_TRANSPORT;
+        done();
+      });
+    }
     instance.setErrorHandler((error, request, reply) => sendProblem(reply, error, request.id, log));
     instance.setNotFoundHandler((request, reply) => sendProblem(reply, noRoute(request), request.id, log));
   }
@@ -63,9 +86,10 @@ class HttpAdapter extends FastifyAdapter {
   }
 }
 
-function serverOptions(log: ProblemLog) {
+function serverOptions(log: ProblemLog, trustedProxies: readonly string[]) {
   return {
     logger: false,
+    trustProxy: trustedProxies.length > 0 && [...trustedProxies],
     bodyLimit: limits.bodyBytes,
     requestTimeout: limits.requestMs,
     keepAliveTimeout: limits.keepAliveMs,
@@ -76,6 +100,7 @@ function serverOptions(log: ProblemLog) {
       maxHeaderSize: limits.headerBytes,
       headersTimeout: limits.headersMs,
       connectionsCheckingInterval: limits.checkMs,
+      ServerResponse: SecureResponse as unknown as typeof ServerResponse,
     },
     routerOptions: { maxParamLength: limits.pathPartCharacters },
     genReqId: (request: { headers: Record<string, string | string[] | undefined> }) =>
@@ -84,6 +109,16 @@ function serverOptions(log: ProblemLog) {
       sendProblem(reply, error, request.id, log),
     clientErrorHandler: answerOnSocket,
   };
+}
+
+function tooMuch({ raw }: FastifyRequest): Problem | undefined {
+  if ((raw.url ?? '').length > limits.urlCharacters) {
+    return new Problem('url-too-long', `A URL may have ${limits.urlCharacters} characters.`);
+  }
+  if (raw.rawHeaders.length > 2 * limits.headers) {
+    return new Problem('headers-too-large', `A request may have ${limits.headers} headers.`);
+  }
+  return undefined;
 }
 
 const CLOSE_IDLE_MS = 50;
@@ -109,6 +144,11 @@ function readJsonOnly(instance: FastifyInstance): void {
   instance.removeAllContentTypeParsers();
   instance.addContentTypeParser('application/json', { parseAs: 'buffer' }, read);
   instance.addContentTypeParser(/^application\/[\w.!#$&^-]+\+json(?:;|$)/, { parseAs: 'buffer' }, read);
+}
+
+/** Node would answer 417 in words of its own. An expectation that is not known may be ignored (RFC 9110, 10.1.1). */
+function answerWhateverIsExpected({ server }: FastifyInstance): void {
+  server.on('checkExpectation', (request, response) => server.emit('request', request, response));
 }
 
 function readBody(request: FastifyRequest, body: Buffer): unknown {
@@ -145,6 +185,8 @@ function rawAnswer(problem: Problem): string {
   const id = randomUUID();
   const body = JSON.stringify(problemBody(problem, id));
   const headers = {
+    ...SECURITY_HEADERS,
+    ...NO_STORE,
     ...problemHeaders(problem),
     'x-request-id': id,
     'content-type': 'application/problem+json; charset=utf-8',

@@ -9,7 +9,8 @@ import { isSlug, slugFrom } from '../domain/naming.js';
 import { LogFollower } from '../read/log-follower.js';
 import { Past } from '../read/past.js';
 import { flowIdsBySlug, flows as flowRows } from '../../projections/flows.js';
-import { InScope, InScopeWithQuery, type Scope } from './access.js';
+import { InScope, InScopeWithQuery } from './access.js';
+import { Scope } from './scope.js';
 import { FlowAnswer } from './answers.js';
 import { Commands, Paged, Reads, WithPosition } from './documented.js';
 import { fromCursor, page, SLUG_CURSOR } from './paging.js';
@@ -33,7 +34,7 @@ export class FlowsController {
   @Post()
   @Commands('flow-exists', 'content-too-large')
   @WithPosition(FlowAnswer, 201)
-  async create(@InScope() { caller, project }: Scope, @Body() body: CreateFlowBody) {
+  async create(@InScope() { caller, project, sees }: Scope, @Body() body: CreateFlowBody) {
     const name = body.name.normalize('NFC');
     const slug = body.slug ?? slugOf(name);
     const { kind = 'flow', content = null, comment = null } = body;
@@ -42,14 +43,14 @@ export class FlowsController {
     );
     const { live } = this.follower;
     const flow = live.directory.flow(project, flowId);
-    return { ...presentFlow(live, project, flow), position: String(position) };
+    return { ...presentFlow(live, project, flow, sees), position: String(position) };
   }
 
   /** By slug. */
   @Get()
   @Reads()
   @Paged(FlowAnswer)
-  async list(@InScopeWithQuery() { project }: Scope, @Query() query: FlowsQuery) {
+  async list(@InScopeWithQuery() { project, sees }: Scope, @Query() query: FlowsQuery) {
     const { live } = this.follower;
     const after = fromCursor(query.cursor, SLUG_CURSOR) ?? '';
     const ids = flowIdsBySlug(await this.follower.rows(flowRows), project.id, {
@@ -58,7 +59,7 @@ export class FlowsController {
       limit: query.limit + 1,
     });
     const flows = ids.flatMap((id) => live.directory.flowById(id) ?? []);
-    const shown = flows.map((flow) => presentFlow(live, project, flow));
+    const shown = flows.map((flow) => presentFlow(live, project, flow, sees));
     return page(shown, query.limit, ({ slug }) => slug);
   }
 
@@ -67,19 +68,20 @@ export class FlowsController {
   @Reads('flow-not-found', 'at-not-reached')
   @AnswersAsOf(FlowAnswer)
   get(
-    @InScopeWithQuery() { project }: Scope,
+    @InScopeWithQuery() scope: Scope,
     @Param('flow', ReferencePipe) reference: string,
     @Query() { at }: AtQuery,
     @Req() request: FastifyRequest,
     @Res({ passthrough: true }) reply: FastifyReply,
   ): FlowAnswer | Promise<FlowAnswer | undefined> {
+    const { project, sees } = scope;
     if (at !== undefined) {
-      return answerAsOf(this.past, { project, at, request, reply }, (then) =>
-        presentFlow(then, then.project, then.directory.flow(then.project, reference)),
+      return answerAsOf(this.past, { scope, at, request, reply }, (then) =>
+        presentFlow(then, then.project, then.directory.flow(then.project, reference), sees),
       );
     }
     const { live } = this.follower;
-    return presentFlow(live, project, live.directory.flow(project, reference));
+    return presentFlow(live, project, live.directory.flow(project, reference), sees);
   }
 
   /** Renames. The slug stays: running code asks for it. */
@@ -87,7 +89,7 @@ export class FlowsController {
   @Commands('flow-not-found', 'flow-archived')
   @WithPosition(FlowAnswer)
   async rename(
-    @InScope() { caller, project }: Scope,
+    @InScope() { caller, project, sees }: Scope,
     @Param('flow', ReferencePipe) reference: string,
     @Body() body: RenameFlowBody,
   ) {
@@ -96,7 +98,7 @@ export class FlowsController {
     const { position } = await this.commands.execute(
       new RenameFlow(caller, flow.id, body.name.normalize('NFC')),
     );
-    return { ...presentFlow(live, project, flow), position: String(position) };
+    return { ...presentFlow(live, project, flow, sees), position: String(position) };
   }
 
   /** Takes it off the list; it takes no new versions and no activations any more. */
@@ -105,14 +107,14 @@ export class FlowsController {
   @Commands('flow-not-found', 'flow-is-active')
   @WithPosition(FlowAnswer)
   async archive(
-    @InScope() { caller, project }: Scope,
+    @InScope() { caller, project, sees }: Scope,
     @Param('flow', ReferencePipe) reference: string,
     @Body() _: NoBody,
   ) {
     const { live } = this.follower;
     const flow = live.directory.flow(project, reference);
-    const { position } = await this.commands.execute(new ArchiveFlow(caller, flow.id));
-    return { ...presentFlow(live, project, flow), position: String(position) };
+    const { position } = await this.commands.execute(new ArchiveFlow(caller, flow.id, sees));
+    return { ...presentFlow(live, project, flow, sees), position: String(position) };
   }
 }
 

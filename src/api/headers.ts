@@ -49,6 +49,8 @@ export function answerOnce<Body>(
   isForEver = false,
 ): Body | undefined {
   void reply.header('etag', tag).header('cache-control', isForEver ? FOR_EVER : ASK_AGAIN);
+  // Whoever comes to the same browser with another key may not know as much.
+  if (isForEver) void reply.header('vary', 'authorization, cookie');
   if (!hasAlready(request, tag)) return body();
   void reply.code(304);
   return undefined;

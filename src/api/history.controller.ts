@@ -4,7 +4,8 @@ import { ApiTags } from '@nestjs/swagger';
 import { LogFollower } from '../read/log-follower.js';
 import { PointerHistory, type PointerChange } from '../read/pointer-history.js';
 import type { Project } from '../../projections/projects.js';
-import { InScopeWithQuery, type Scope } from './access.js';
+import { InScopeWithQuery } from './access.js';
+import { Scope } from './scope.js';
 import { Paged, Reads } from './documented.js';
 import { fromCursor, NUMBER_CURSOR, page } from './paging.js';
 import { presentActor, presentRef, RELEASE_KIND } from './present.js';
@@ -27,16 +28,16 @@ export class HistoryController {
   @Reads('flow-not-found', 'environment-not-found')
   @Paged(PointerChangeAnswer)
   async ofFlow(
-    @InScopeWithQuery() { project }: Scope,
+    @InScopeWithQuery() scope: Scope,
     @Param('flow', ReferencePipe) reference: string,
     @Query() { limit, cursor, environment }: FlowHistoryQuery,
   ) {
-    const { directory } = this.follower.live;
-    const flow = directory.flow(project, reference);
+    const { project, sees } = scope;
+    const flow = this.follower.live.directory.flow(project, reference);
     const environmentIds =
       environment === undefined
-        ? [...project.state.environments.keys()]
-        : [directory.environment(project, environment).id];
+        ? [...project.state.environments.keys()].filter(sees)
+        : [scope.environment(environment).id];
     return this.pageOfFlow(project, flow.id, environmentIds, limit, cursor);
   }
 
@@ -45,14 +46,15 @@ export class HistoryController {
   @Reads('environment-not-found', 'flow-not-found')
   @Paged(PointerChangeAnswer)
   async ofEnvironment(
-    @InScopeWithQuery() { project }: Scope,
+    @InScopeWithQuery() scope: Scope,
     @Param('environment', ReferencePipe) reference: string,
     @Query() { limit, cursor, flow }: EnvironmentHistoryQuery,
   ) {
-    const { directory } = this.follower.live;
-    const { id } = directory.environment(project, reference);
+    const { project } = scope;
+    const { id } = scope.environment(reference);
     if (flow !== undefined) {
-      return this.pageOfFlow(project, directory.flow(project, flow).id, [id], limit, cursor);
+      const { id: flowId } = this.follower.live.directory.flow(project, flow);
+      return this.pageOfFlow(project, flowId, [id], limit, cursor);
     }
     const below = fromCursor(cursor, NUMBER_CURSOR);
     const found = await this.history.ofEnvironment(
@@ -91,7 +93,7 @@ export class HistoryController {
       kind: RELEASE_KIND[release.type],
       from: from && presentRef(from),
       to: to && presentRef(to),
-      actor: presentActor(live, project, release.actor),
+      actor: presentActor(live, project.workspaceId, release.actor),
       comment: release.comment,
       time: release.time,
       position: String(release.position),

@@ -6,7 +6,9 @@ import canonicalize from 'canonicalize';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { AnsweredCommands, FirstAnswer } from '../commands/answered-commands.js';
 import type { Idempotency } from '../commands/command-log.js';
+import type { PeopleNames } from '../../projections/principal.js';
 import { scopeIn } from './access.js';
+import { withNames, withoutNames } from './kept-names.js';
 import { Problem } from './problem.js';
 import type { ProblemLog } from './problem.filter.js';
 
@@ -19,6 +21,7 @@ declare module 'fastify' {
   }
   interface FastifyContextConfig {
     answerNotKept?: boolean;
+    answerHasSecret?: boolean;
   }
 }
 
@@ -26,18 +29,25 @@ declare module 'fastify' {
 const KEY = /^(?:"([\x20\x21\x23-\x5b\x5d-\x7e]{1,255})"|([\x21\x23-\x5b\x5d-\x7e]{1,255}))$/;
 const COMMANDS: ReadonlySet<string> = new Set(['POST', 'PUT', 'PATCH', 'DELETE']);
 
-/** For a command whose answer shows a secret, or is about this server alone. With a key it still has one effect. */
+/** For a command whose answer is about this server alone: sent again, it is carried out again. */
 export function AnswerNotKept(): MethodDecorator {
   return RouteConfig({ answerNotKept: true });
+}
+
+/** For a command whose answer shows a `key`: it is kept, and given again, without it. */
+export function AnswerHasSecret(): MethodDecorator {
+  return RouteConfig({ answerHasSecret: true });
 }
 
 /** What has no key goes through without a promise: nothing becomes slower for it. */
 export function keepFirstAnswers(
   instance: FastifyInstance,
   answered: Pick<AnsweredCommands, 'find' | 'record'>,
+  people: PeopleNames,
   log: ProblemLog,
 ): void {
   const underWay = new UnderWay();
+  const named = (body: string) => withNames(body, (id) => people.nameOf(id));
 
   instance.addHook('preHandler', (request, reply, done) => {
     const header = request.headers['idempotency-key'];
@@ -55,7 +65,7 @@ export function keepFirstAnswers(
     const key = keyIn(header);
     request.idempotency = { key, requestHash: hashOf(request), hasEffect: false };
     if (request.routeOptions.config.answerNotKept === true) return false;
-    const { caller } = scopeIn(request);
+    const { callerInWorkspace: caller } = scopeIn(request);
     await underWay.afterOthers(`${caller.actor.id} ${key}`, reply);
     const { answer, hasEffect } = await answered.find(caller);
     request.idempotency = { ...request.idempotency, hasEffect };
@@ -64,7 +74,7 @@ export function keepFirstAnswers(
     void reply.header('idempotency-replayed', 'true');
     // A long answer is worded again from its effect, by the route.
     if (answer.body === null) return false;
-    send(reply, answer);
+    send(reply, { ...answer, body: named(answer.body) });
     return true;
   }
 
@@ -73,8 +83,10 @@ export function keepFirstAnswers(
       return done(null, payload);
     }
     const { statusCode: status } = reply;
-    answered.record(scopeIn(request).caller, { status, body: payload }).then(
-      ({ body }) => done(null, body ?? payload),
+    const hasSecret = request.routeOptions.config.answerHasSecret === true;
+    const body = withoutNames(hasSecret ? withoutSecret(payload) : payload);
+    answered.record(scopeIn(request).callerInWorkspace, { status, body }).then(
+      (kept) => done(null, hasSecret || kept.body === null ? payload : named(kept.body)),
       (error: unknown) => {
         // The effect is in the log all the same, so the answer is true; sent again, it is worded from there.
         const message = error instanceof Error ? error.message : String(error);
@@ -114,6 +126,11 @@ function keyIn(header: string | string[]): string {
 function hashOf({ method, url, headers, body }: FastifyRequest): string {
   const asked = [method, url, headers['if-match'] ?? '', canonicalize(body ?? null) ?? ''];
   return hash('sha256', asked.join('\n'), 'hex');
+}
+
+/** What was made up for whoever asked first is in no log. */
+function withoutSecret(answer: string): string {
+  return JSON.stringify({ ...(JSON.parse(answer) as object), key: null });
 }
 
 function send(reply: FastifyReply, { status, body }: FirstAnswer): void {

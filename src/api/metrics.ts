@@ -1,7 +1,9 @@
 // What Prometheus may ask: requests by route and status, where the log and the views stand, and the process itself.
+import type { Server } from 'node:http';
 import type { FastifyInstance } from 'fastify';
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
 import type { Engine } from '../engine.js';
+import type { RateLimit } from './rate-limit.js';
 
 type Observe = (seconds: number) => void;
 
@@ -59,6 +61,26 @@ export class Metrics {
       'switchyard_event_streams_cut_total',
       'Clients that followed the changes and were cut off, because they were too slow or could not be served.',
       () => streams.cut,
+    );
+  }
+
+  countRefused(server: Server, limits: { readonly all: readonly RateLimit[] }): void {
+    new Counter({
+      name: 'switchyard_rate_limited_total',
+      help: 'Requests that were refused because too many came, by the limit that they met.',
+      labelNames: ['limit'] as const,
+      registers: [this.registry],
+      collect() {
+        this.reset();
+        for (const { name, refused } of limits.all) this.inc({ limit: name }, refused);
+      },
+    });
+    let dropped = 0;
+    server.on('drop', () => (dropped += 1));
+    this.counter(
+      'switchyard_connections_dropped_total',
+      'Connections that were closed at once because there were too many.',
+      () => dropped,
     );
   }
 

@@ -2,8 +2,10 @@
 // It is made when first asked for, so that a start does not wait for it.
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { DocumentBuilder, getSchemaPath, SwaggerModule, type OpenAPIObject } from '@nestjs/swagger';
+import { SIGN_IN_PATH } from './access.js';
 import { ResolvedAnswer } from './answers.js';
 import { CHANGE_DATA, ChangeEventAnswer } from './change.answers.js';
+import { serveDocsPage } from './docs-page.js';
 import { problemResponse, problemsByStatus, READ_PROBLEMS } from './documented.js';
 import { EVENTS_PATHS } from './events.route.js';
 import { problems } from './problem.js';
@@ -14,7 +16,8 @@ type Json = Record<string, unknown>;
 const ABOUT = `Decides which version of a prompt, function, flow, agent or app runs in which environment, promotes
 whole environments after a diff, rolls one back in one call, and keeps every change as an event.
 
-A key goes into \`Authorization: Bearer <key>\`. Routes without a project act on the project \`default\`; each of them
+A key goes into \`Authorization: Bearer <key>\`, or people sign in and have a session cookie (over TLS it is called
+\`__Host-switchyard\`). Routes without a project act on the project \`default\`; each of them
 also exists below \`/api/v1/projects/{project}\`. Wherever a flow or an environment is named, slug and id both work.
 Errors are problem details (RFC 9457) with a stable \`code\`.`;
 
@@ -23,9 +26,9 @@ export function serveOpenApi(app: NestFastifyApplication): void {
   SwaggerModule.setup('docs', app, () => (document ??= describe(app)), {
     jsonDocumentUrl: 'openapi.json',
     yamlDocumentUrl: 'docs/openapi.yaml',
-    customSiteTitle: 'Switchyard API',
-    swaggerOptions: { docExpansion: 'list', persistAuthorization: false },
+    ui: false,
   });
+  serveDocsPage(app.getHttpAdapter().getInstance());
 }
 
 export function describe(app: NestFastifyApplication): OpenAPIObject {
@@ -35,7 +38,9 @@ export function describe(app: NestFastifyApplication): OpenAPIObject {
     .setDescription(ABOUT)
     .setVersion('1')
     .addBearerAuth()
+    .addCookieAuth('switchyard', { type: 'apiKey', in: 'cookie' }, 'session')
     .addSecurityRequirements('bearer')
+    .addSecurityRequirements('session')
     .build();
   const document = SwaggerModule.createDocument(app, config, {
     operationIdFactory: (controller, method) => `${controller.replace('Controller', '')}.${method}`,
@@ -134,7 +139,7 @@ function resolveOperation(): Json {
       304: { description: 'The caller has this answer already.' },
       ...Object.fromEntries([...refusals].map(([status, ofStatus]) => [status, problemResponse(ofStatus)])),
     },
-    security: [{ bearer: [] }],
+    security: [{ bearer: [] }, { session: [] }],
   };
 }
 
@@ -165,7 +170,7 @@ function eventsOperation(): Json {
       },
       ...Object.fromEntries([...refusals].map(([status, ofStatus]) => [status, problemResponse(ofStatus)])),
     },
-    security: [{ bearer: [] }],
+    security: [{ bearer: [] }, { session: [] }],
   };
 }
 
@@ -176,6 +181,10 @@ function completeOperations(path: string, item: Json): void {
       if (!parameters.some((known) => known['name'] === name)) parameters.unshift(pathParameter(name));
     }
     const responses = operation['responses'] as Record<string, Json>;
+    if (path === SIGN_IN_PATH && method === 'post') {
+      operation['security'] = [];
+      continue;
+    }
     parameters.push(method === 'get' ? MIN_POSITION : IDEMPOTENCY_KEY);
     if (method !== 'get') sayReplayed(responses);
     if ('412' in responses) parameters.push(IF_MATCH);

@@ -2,18 +2,26 @@
 // else is as it was recorded.
 import type { LiveViews } from '../read/live-views.js';
 import type { AuditEntry } from '../../projections/audit-pages.js';
-import type { Project } from '../../projections/projects.js';
 import type { AuditEntryAnswer } from './audit.answers.js';
+import type { AuditReach } from './audit-reach.js';
 import { presentActor } from './present.js';
 
-export function presentEntry(live: LiveViews, project: Project, entry: AuditEntry): AuditEntryAnswer {
-  const { position, time, type, workspace, release, summary, comment, before, after } = entry;
+/**
+ * An entry that names another environment, which the caller may not know of, is told without it: with a summary of its
+ * own, and without the states before and after.
+ */
+export function presentEntry(live: LiveViews, entry: AuditEntry, reach: AuditReach): AuditEntryAnswer {
+  const { position, time, type, workspace, release, comment } = entry;
+  const isWhole = entry.alsoNames === null || reach.includes(entry.project, entry.alsoNames);
+  const { summary, before, after } = isWhole
+    ? entry
+    : { summary: entry.summaryAlone ?? '', before: null, after: null };
   const { environmentId, environmentSlug, flowId, flowSlug, versionId, versionNumber } = entry;
   const { requestId, correlationId, causationId, ip, userAgent } = entry;
   const actor = { type: entry.actorType, id: entry.actorId };
   return {
     ...{ position, time, type },
-    actor: presentActor(live, project, actor),
+    actor: presentActor(live, workspace, actor),
     ...{ workspace, project: entry.project },
     ...(environmentId !== null && { environment: { id: environmentId, slug: environmentSlug ?? '' } }),
     ...(flowId !== null && { flow: { id: flowId, slug: flowSlug ?? '' } }),

@@ -4,6 +4,7 @@ import type { Actor } from '../domain/events.js';
 import type { EnvironmentEntry } from '../domain/project.js';
 import type { Views } from '../read/views.js';
 import type { DecidedRelease } from '../commands/environment-stream.js';
+import type { Sees } from './scope.js';
 import type { Flow } from '../../projections/flows.js';
 import type { Project } from '../../projections/projects.js';
 import type { Version } from '../../projections/versions.js';
@@ -26,10 +27,12 @@ export const RELEASE_KIND: Record<EnvironmentEvent['type'], ReleaseKind> = {
   EnvironmentRolledBack: 'rollback',
 };
 
-export function presentProject({ id, state, createdAt }: Project): ProjectAnswer {
-  const { slug, name, withoutEnvironment, defaultEnvironment } = state;
-  const environment = defaultEnvironment === null ? undefined : state.environments.get(defaultEnvironment);
-  return { id, slug, name, defaultEnvironment: environment?.slug ?? null, withoutEnvironment, createdAt };
+/** A default environment that the caller may not know of is not told. */
+export function presentProject({ id, state, createdAt, archivedAt }: Project, sees: Sees): ProjectAnswer {
+  const { slug, name, withoutEnvironment, defaultEnvironment: byDefault } = state;
+  const shown = byDefault !== null && sees(byDefault) ? state.environments.get(byDefault) : undefined;
+  const defaultEnvironment = shown?.slug ?? null;
+  return { id, slug, name, defaultEnvironment, withoutEnvironment, createdAt, archivedAt };
 }
 
 export function presentEnvironment(
@@ -50,13 +53,14 @@ export function presentEnvironment(
   };
 }
 
-export function presentFlow(views: Views, project: Project, flow: Flow): FlowAnswer {
+/** With the environments that the caller may know of. */
+export function presentFlow(views: Views, project: Project, flow: Flow, sees: Sees): FlowAnswer {
   const { id, slug, name, kind, createdAt, archivedAt, latestId, latestNumber } = flow;
   const activeVersions: Record<string, string> = {};
   for (const environmentId of views.activeVersions.environmentsOf(id)) {
     const environment = project.state.environments.get(environmentId);
     const version = views.activeVersions.active(environmentId, id);
-    if (environment?.archived === false && version !== null) {
+    if (environment?.archived === false && version !== null && sees(environmentId)) {
       activeVersions[environment.slug] = version.versionId;
     }
   }
@@ -68,13 +72,15 @@ export function presentVersion(views: Views, project: Project, version: Version)
   const { id, flowId, number, state, digest, label, comment, forkedFrom, createdAt } = version;
   return {
     ...{ id, flowId, number, state, digest, label, comment, forkedFrom, createdAt },
-    actor: presentActor(views, project, version.actor),
+    actor: presentActor(views, project.workspaceId, version.actor),
     content: JSON.parse(version.content) as Record<string, unknown>,
   };
 }
 
-export function presentActor(views: Views, project: Project, { type, id }: Actor): ActorAnswer {
-  const name = type === 'system' ? 'Switchyard' : views.directory.keyById(project.workspaceId, id)?.name;
+export function presentActor(views: Views, workspaceId: string, { type, id }: Actor): ActorAnswer {
+  const { directory } = views;
+  if (type === 'system') return { type, id, name: 'Switchyard' };
+  const name = type === 'person' ? directory.people.nameOf(id) : directory.keyName(workspaceId, id);
   return { type, id, name: name ?? null };
 }
 
@@ -96,11 +102,13 @@ export function bySlug(a: { readonly slug: string }, b: { readonly slug: string 
   return a.slug < b.slug ? -1 : a.slug > b.slug ? 1 : 0;
 }
 
+/** Without the source of a promotion where the caller may not know of it. */
 export function presentRelease(
   views: Views,
   project: Project,
   environmentId: string,
   { event, meta }: DecidedRelease,
+  sees: Sees,
 ): Omit<ReleaseAnswer, 'position'> {
   const slugOf = (id: string): string => project.state.environments.get(id)?.slug ?? id;
   return {
@@ -108,12 +116,13 @@ export function presentRelease(
     kind: RELEASE_KIND[event.type],
     environment: slugOf(environmentId),
     createdAt: meta.time,
-    actor: presentActor(views, project, meta.actor),
+    actor: presentActor(views, project.workspaceId, meta.actor),
     comment: event.comment,
     changes: event.changes.map((change) => presentChange(views, change)),
-    ...(event.type === 'VersionsPromoted' && {
-      source: { ...event.source, environment: slugOf(event.source.environmentId) },
-    }),
+    ...(event.type === 'VersionsPromoted' &&
+      sees(event.source.environmentId) && {
+        source: { ...event.source, environment: slugOf(event.source.environmentId) },
+      }),
     ...(event.type === 'EnvironmentRolledBack' && { restores: event.restores }),
   };
 }

@@ -7,6 +7,8 @@ declare module 'fastify' {
   interface FastifyRequest {
     /** Of what it was answered, where that was a problem. */
     problemCode?: ProblemCode;
+    /** May put another problem in the place of the one that is about to be answered. */
+    reconsider?: (problem: Problem) => Problem;
   }
 }
 
@@ -28,7 +30,8 @@ export class ProblemFilter implements ExceptionFilter {
 }
 
 export function sendProblem(reply: FastifyReply, error: unknown, requestId: string, log: ProblemLog): void {
-  const problem = toProblem(error);
+  const found = toProblem(error);
+  const problem = reply.request.reconsider?.(found) ?? found;
   reply.request.problemCode = problem.code;
   logProblem(problem, error, requestId, log);
   if (reply.sent || reply.raw.headersSent) {

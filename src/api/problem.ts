@@ -13,6 +13,8 @@ export type ProblemCode =
   | RefusalCode
   | 'body-too-large'
   | 'content-too-large'
+  | 'cross-site-request'
+  | 'forbidden'
   | 'headers-too-large'
   | 'internal-error'
   | 'invalid-body'
@@ -25,14 +27,20 @@ export type ProblemCode =
   | 'not-caught-up'
   | 'not-found'
   | 'outcome-unknown'
+  | 'person-not-found'
+  | 'rate-limited'
   | 'rebuild-under-way'
   | 'request-timeout'
   | 'shutting-down'
+  | 'sign-in-expired'
+  | 'sign-in-failed'
+  | 'sign-in-unavailable'
   | 'storage-full'
   | 'store-unavailable'
   | 'too-many-streams'
   | 'unauthorized'
   | 'unsupported-media-type'
+  | 'url-too-long'
   | 'view-halted';
 
 export const problems: Readonly<Record<ProblemCode, { readonly status: number; readonly title: string }>> = {
@@ -40,6 +48,7 @@ export const problems: Readonly<Record<ProblemCode, { readonly status: number; r
   'body-too-large': { status: 413, title: 'The body is too large' },
   'concurrent-change': { status: 409, title: 'Somebody else changed this at the same time' },
   'content-too-large': { status: 413, title: 'The content of a version is too large' },
+  'cross-site-request': { status: 403, title: 'The request comes from a page of another site' },
   'environment-archived': { status: 404, title: 'The environment is archived' },
   'environment-exists': { status: 409, title: 'An environment of this name or slug exists' },
   'environment-is-default': { status: 409, title: 'The environment is the default one' },
@@ -48,7 +57,9 @@ export const problems: Readonly<Record<ProblemCode, { readonly status: number; r
   'flow-exists': { status: 409, title: 'A flow of this slug exists' },
   'flow-is-active': { status: 409, title: 'The flow is active in an environment' },
   'flow-not-found': { status: 404, title: 'There is no such flow' },
+  forbidden: { status: 403, title: 'The key may not do that' },
   'flows-not-active': { status: 422, title: 'Some of the flows are not active in the environment' },
+  'grant-too-wide': { status: 403, title: 'The key cannot pass on more than it has' },
   'headers-too-large': { status: 431, title: 'The headers are too large' },
   'idempotency-key-reused': { status: 422, title: 'The idempotency key was used for another command' },
   'internal-error': { status: 500, title: 'Something went wrong on the server' },
@@ -56,6 +67,8 @@ export const problems: Readonly<Record<ProblemCode, { readonly status: number; r
   'invalid-header': { status: 400, title: 'A header is not what is expected' },
   'invalid-query': { status: 400, title: 'The query is not what is expected' },
   'invalid-reference': { status: 422, title: 'A reference is neither a slug nor an id' },
+  'key-not-found': { status: 404, title: 'There is no such key' },
+  'last-administrator': { status: 409, title: 'It is the last administrator of the workspace' },
   'log-fenced': { status: 503, title: 'The log is not the one that was here before' },
   'malformed-json': { status: 400, title: 'The body is not JSON' },
   'method-not-allowed': { status: 405, title: 'This path does not take that method' },
@@ -64,8 +77,12 @@ export const problems: Readonly<Record<ProblemCode, { readonly status: number; r
   'not-caught-up': { status: 503, title: 'The answer is not up to date yet' },
   'not-found': { status: 404, title: 'There is nothing at this path' },
   'outcome-unknown': { status: 503, title: 'It is not known whether the change was made' },
+  'person-not-found': { status: 404, title: 'There is no such person' },
   'position-not-found': { status: 404, title: 'There is no such position' },
+  'project-archived': { status: 404, title: 'The project is archived' },
+  'project-exists': { status: 409, title: 'A project of this slug exists' },
   'project-not-found': { status: 404, title: 'There is no such project' },
+  'rate-limited': { status: 429, title: 'Too many requests' },
   'rebuild-under-way': { status: 409, title: 'The views are being made anew already' },
   'release-moved': { status: 412, title: 'The release is no longer the one that was reviewed' },
   'release-not-found': { status: 404, title: 'There is no such release' },
@@ -73,15 +90,22 @@ export const problems: Readonly<Record<ProblemCode, { readonly status: number; r
   'request-timeout': { status: 408, title: 'The request took too long to arrive' },
   'same-environment': { status: 422, title: 'Source and target are the same environment' },
   'shutting-down': { status: 503, title: 'The server is shutting down' },
+  'sign-in-expired': { status: 400, title: 'The sign-in took too long, or was finished before' },
+  'sign-in-failed': { status: 400, title: 'The sign-in did not come to an end' },
+  'sign-in-unavailable': { status: 503, title: 'The identity provider cannot be reached' },
   'storage-full': { status: 503, title: 'The event store has no room left' },
   'store-unavailable': { status: 503, title: 'The event store cannot be reached' },
   'too-many-streams': { status: 503, title: 'Too many clients follow the changes on this server' },
   unauthorized: { status: 401, title: 'A valid key is needed' },
   'unknown-release': { status: 422, title: 'The release is not one of this environment' },
   'unsupported-media-type': { status: 415, title: 'The body must be JSON' },
+  'url-too-long': { status: 414, title: 'The URL is too long' },
   'view-halted': { status: 503, title: 'A view that is needed has stopped' },
   'version-locked': { status: 409, title: 'The version is locked' },
   'version-not-found': { status: 404, title: 'There is no such version' },
+  'workspace-exists': { status: 409, title: 'A workspace of this slug exists' },
+  'workspace-is-first': { status: 409, title: 'The installation is looked after from this workspace' },
+  'workspace-not-found': { status: 404, title: 'There is no such workspace' },
 };
 
 export class Problem extends Error {
@@ -188,6 +212,8 @@ const BY_FASTIFY_CODE = new Map<string, readonly [ProblemCode, string]>([
   ['FST_ERR_BAD_URL', ['invalid-reference', 'The path is not a valid URL: its percent-encoding is broken.']],
   ['FST_ERR_MAX_PARAM_LENGTH', ['invalid-reference', 'A part of the path is too long for a slug or an id.']],
   ['FST_ERR_NOT_FOUND', ['not-found', 'There is no such route.']],
+  // The pages of the API document are files, and no path may lead out of their folder or to what no file is called.
+  ['FST_STATIC_FORBIDDEN_PATH', ['not-found', 'There is no such route.']],
   ['FST_ERR_CTP_BODY_TOO_LARGE', ['body-too-large', 'A body may have 1,048,576 bytes.']],
   ['FST_ERR_CTP_EMPTY_JSON_BODY', ['malformed-json', 'The body is empty.']],
   ['FST_ERR_CTP_INVALID_JSON_BODY', ['malformed-json', 'The body is not JSON.']],

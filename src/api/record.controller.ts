@@ -10,7 +10,8 @@ import { Refused } from '../domain/refused.js';
 import { eventAt, LogFollower } from '../read/log-follower.js';
 import { ledger, Tree } from '../../projections/ledger.js';
 import { Engine } from '../engine.js';
-import { InScope, InScopeWithQuery, type Scope } from './access.js';
+import { InScope, InScopeWithQuery } from './access.js';
+import { Scope } from './scope.js';
 import { Reads } from './documented.js';
 import { Problem } from './problem.js';
 import {

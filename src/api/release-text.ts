@@ -2,8 +2,8 @@
 // they are put into words while the disk is busy with the release; only the position has to wait for it.
 import type { OnDecided, ReleaseAnswer as Made } from '../commands/environment-stream.js';
 import type { LiveViews } from '../read/live-views.js';
-import type { Project } from '../../projections/projects.js';
 import { presentRelease } from './present.js';
+import type { Scope } from './scope.js';
 
 /** JSON text, which goes out as it is. Not plain `string`, so that the API document does not take it for one. */
 export type JsonText = string & { readonly answers: 'ReleaseMadeAnswer' };
@@ -19,12 +19,13 @@ export class ReleaseText {
 
   constructor(
     private readonly live: LiveViews,
-    private readonly project: Project,
+    private readonly scope: Pick<Scope, 'project' | 'sees'>,
     private readonly environmentId: string,
   ) {}
 
   readonly prepare: OnDecided = (decided) => {
-    const shown = presentRelease(this.live, this.project, this.environmentId, decided);
+    const { project, sees } = this.scope;
+    const shown = presentRelease(this.live, project, this.environmentId, decided, sees);
     this.release = JSON.stringify(shown).slice(0, -1);
   };
 

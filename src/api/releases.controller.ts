@@ -10,7 +10,8 @@ import type { EnvironmentEntry } from '../domain/project.js';
 import { LogFollower } from '../read/log-follower.js';
 import { ReleaseLog, type MadeRelease } from '../read/release-log.js';
 import type { Project } from '../../projections/projects.js';
-import { InScope, InScopeWithQuery, type Scope } from './access.js';
+import { InScope, InScopeWithQuery } from './access.js';
+import { Scope } from './scope.js';
 import { ReleaseAnswer } from './answers.js';
 import { answerOnce, PinnedRelease, stateTag } from './headers.js';
 import { fromCursor, NUMBER_CURSOR, PageQuery, toCursor } from './paging.js';
@@ -43,8 +44,8 @@ export class ReleasesController {
     @PinnedRelease() pinned: number | null,
   ): Promise<JsonText> {
     const { caller, project } = scope;
-    const { id: sourceId } = scope.openEnvironment(body.sourceEnvironment);
-    const { id: targetId } = scope.openEnvironment(body.targetEnvironment);
+    const { id: sourceId } = scope.openEnvironment(body.sourceEnvironment, 'read');
+    const { id: targetId } = scope.openEnvironment(body.targetEnvironment, 'promote');
     const request = {
       sourceId,
       targetId,
@@ -55,7 +56,7 @@ export class ReleasesController {
       expectedSourceRelease: body.expectedSourceRelease ?? null,
       expectedTargetRelease: agreed(body.expectedTargetRelease, pinned),
     };
-    const text = new ReleaseText(this.follower.live, project, targetId);
+    const text = new ReleaseText(this.follower.live, scope, targetId);
     return text.of(await this.commands.execute(new Promote(caller, request, text.prepare)));
   }
 
@@ -74,7 +75,7 @@ export class ReleasesController {
     @PinnedRelease() pinned: number | null,
   ): Promise<JsonText> {
     const { caller, project } = scope;
-    const { id } = scope.openEnvironment(reference);
+    const { id } = scope.openEnvironment(reference, 'roll-back');
     const request = {
       toRelease: body.toRelease ?? null,
       flowIds: this.flowIds(project, body.flowIds),
@@ -82,7 +83,7 @@ export class ReleasesController {
       dryRun: body.dryRun ?? false,
       expectedRelease: pinned,
     };
-    const text = new ReleaseText(this.follower.live, project, id);
+    const text = new ReleaseText(this.follower.live, scope, id);
     return text.of(await this.commands.execute(new Rollback(caller, id, request, text.prepare)));
   }
 
@@ -91,14 +92,14 @@ export class ReleasesController {
   @Reads('environment-not-found')
   @Paged(ReleaseAnswer)
   async list(
-    @InScopeWithQuery() { project }: Scope,
+    @InScopeWithQuery() scope: Scope,
     @Param('environment', ReferencePipe) reference: string,
     @Query() { limit, cursor }: PageQuery,
   ) {
-    const environment = this.follower.live.directory.environment(project, reference);
+    const environment = scope.environment(reference);
     const below = Number(fromCursor(cursor, NUMBER_CURSOR) ?? Number.MAX_SAFE_INTEGER);
     const made = await this.releases.page(environment.id, below, limit);
-    const items = made.map((release) => this.present(project, environment, release));
+    const items = made.map((release) => this.present(scope, environment, release));
     const oldest = items.at(-1)?.number ?? 1;
     return { items, nextCursor: oldest > 1 ? toCursor(String(oldest)) : null };
   }
@@ -109,23 +110,24 @@ export class ReleasesController {
   @ApiResponse({ status: 200, type: ReleaseAnswer })
   @ApiResponse({ status: 304, description: 'The caller has this answer already.' })
   async get(
-    @InScope() { project }: Scope,
+    @InScope() scope: Scope,
     @Param('environment', ReferencePipe) reference: string,
     @Param('number', NumberPipe) number: number,
     @Req() request: FastifyRequest,
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<ReleaseAnswer | undefined> {
-    const environment = this.follower.live.directory.environment(project, reference);
+    const environment = scope.environment(reference);
     const made = await this.releases.release(environment.id, number);
     if (made === undefined) {
       throw new Refused('release-not-found', `Environment ${environment.slug} has no release ${number}.`);
     }
-    const tag = stateTag(project, number);
-    return answerOnce(request, reply, tag, () => this.present(project, environment, made));
+    const tag = stateTag(scope.project, number);
+    return answerOnce(request, reply, tag, () => this.present(scope, environment, made));
   }
 
-  private present(project: Project, { id }: EnvironmentEntry, made: MadeRelease): ReleaseAnswer {
-    return { ...presentRelease(this.follower.live, project, id, made), position: String(made.position) };
+  private present({ project, sees }: Scope, { id }: EnvironmentEntry, made: MadeRelease): ReleaseAnswer {
+    const release = presentRelease(this.follower.live, project, id, made, sees);
+    return { ...release, position: String(made.position) };
   }
 
   /** A reference that names no flow stays as it is: the refusal then names it as the caller did. */

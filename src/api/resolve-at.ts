@@ -9,9 +9,10 @@ import type { Project } from '../../projections/projects.js';
 import type { Resolved } from '../../projections/resolution.js';
 import { answerOnce, momentTag } from './headers.js';
 import { presentVersion } from './present.js';
+import { forbidden, type Scope } from './scope.js';
 
 export interface AskedAt {
-  readonly project: Project;
+  readonly scope: Scope;
   /** Slug or id. */
   readonly flow: string;
   readonly environment: string | undefined;
@@ -28,7 +29,8 @@ export class ResolveAt {
 
   async answer(request: FastifyRequest, reply: FastifyReply, asked: AskedAt): Promise<FastifyReply> {
     const { position, isSettled } = await this.past.moment(asked.at);
-    const then = await this.past.views(asked.project, position);
+    const then = await this.past.views(asked.scope.project, position);
+    refuseUnseen(asked.scope, asked, then.project);
     const flow = then.directory.flow(then.project, asked.flow);
     const { reason, versionId, environment } = this.resolve(then, asked);
     const now = await this.versions.find(flow.id, versionId);
@@ -49,9 +51,29 @@ export class ResolveAt {
   }
 
   /** An explicit version, by id or number, wins over an environment. */
-  private resolve(then: PastViews, { project, flow, environment, version }: AskedAt): Resolved {
+  private resolve(then: PastViews, { scope, flow, environment, version }: AskedAt): Resolved {
     if (version !== undefined) return { reason: 'version', versionId: version, environment: null };
-    const flowNumber = this.follower.live.directory.flowNumber(project, flow);
+    const flowNumber = this.follower.live.directory.flowNumber(scope.project, flow);
     return then.resolution.resolve(then.project, flowNumber, environment);
   }
+}
+
+/**
+ * A key with limits resolves within the environments that it has and nowhere else: it names one of them, or the default
+ * environment is one. An explicit version is for whoever may read all of them anyway.
+ */
+export function refuseUnseen(
+  scope: Scope,
+  { environment, version }: Pick<AskedAt, 'environment' | 'version'>,
+  project: Project,
+): void {
+  const { access } = scope;
+  if (access.hasInAllOf('resolve', project.id)) return;
+  if (version !== undefined) {
+    if (access.hasIn('read', project.id)) return;
+    throw forbidden('read', 'in the project');
+  }
+  const reference = environment ?? project.state.defaultEnvironment;
+  if (reference === null) throw forbidden('resolve', 'in the whole project');
+  scope.environment(reference, 'resolve', project);
 }

@@ -16,7 +16,7 @@ import { AT_EXPECTED, parseAt } from './at.js';
 import { hasAlready } from './headers.js';
 import { presentVersion } from './present.js';
 import { Problem } from './problem.js';
-import type { AskedAt, ResolveAt } from './resolve-at.js';
+import { refuseUnseen, type AskedAt, type ResolveAt } from './resolve-at.js';
 
 export const RESOLVE_PATHS = ['/api/v1/flows/:flow/resolve', '/api/v1/projects/:project/flows/:flow/resolve'];
 
@@ -51,15 +51,19 @@ export class ResolveRoute {
   ) {}
 
   register(instance: FastifyInstance): void {
+    // They name who wrote the version.
+    this.follower.live.directory.people.onChange(() => this.texts.clear());
     for (const path of RESOLVE_PATHS) {
       instance.get(path, (request, reply) => this.answer(request, reply));
     }
   }
 
   private answer(request: FastifyRequest, reply: FastifyReply): FastifyReply | Promise<FastifyReply> {
-    const { project } = scopeIn(request);
+    const scope = scopeIn(request);
+    const { project } = scope;
     const { environment, version, at } = queryOf(request.query as Query);
-    if (at !== undefined) return this.asOf(request, reply, { project, environment, version, at });
+    if (at !== undefined) return this.asOf(request, reply, { scope, environment, version, at });
+    refuseUnseen(scope, { environment, version }, project);
     const flowNumber = this.flowNumber(project, (request.params as { readonly flow: string }).flow);
     if (version !== undefined) {
       const flow = this.follower.live.directory.flowAt(flowNumber);

@@ -5,12 +5,12 @@ import { ApiExtraModels, ApiResponse, getSchemaPath } from '@nestjs/swagger';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { Past } from '../read/past.js';
 import type { PastViews } from '../read/past-views.js';
-import type { Project } from '../../projections/projects.js';
 import { parseAt } from './at.js';
 import { answerOnce, momentTag } from './headers.js';
+import type { Scope } from './scope.js';
 
 interface Asked {
-  readonly project: Project;
+  readonly scope: Scope;
   /** As the query was checked to hold it. */
   readonly at: string;
   readonly request: FastifyRequest;
@@ -20,11 +20,11 @@ interface Asked {
 /** What `word` says about the moment; nothing where the caller has it already. */
 export async function answerAsOf<Body extends object>(
   past: Past,
-  { project, at, request, reply }: Asked,
+  { scope, at, request, reply }: Asked,
   word: (then: PastViews) => Body,
 ): Promise<(Body & { readonly position: string }) | undefined> {
   const { position, isSettled } = await past.moment(parseAt(at) ?? { position: 0n });
-  const answer = { ...word(await past.views(project, position)), position: String(position) };
+  const answer = { ...word(await past.views(scope.project, position)), position: String(position) };
   return answerOnce(request, reply, momentTag(position), () => answer, isSettled);
 }
 

@@ -11,7 +11,8 @@ import { LogFollower } from '../read/log-follower.js';
 import { VersionLog } from '../read/version-log.js';
 import type { Flow } from '../../projections/flows.js';
 import type { Version } from '../../projections/versions.js';
-import { InScope, InScopeWithQuery, type Scope } from './access.js';
+import { InScope, InScopeWithQuery } from './access.js';
+import { Scope } from './scope.js';
 import { VersionAnswer, VersionDiffAnswer } from './answers.js';
 import { diffOfVersions } from './version-diff.js';
 import { AnswersRelease, Commands, Paged, Reads, WithPosition } from './documented.js';
@@ -146,9 +147,9 @@ export class VersionsController {
     @PinnedRelease() expectedRelease: number | null,
   ): Promise<JsonText> {
     const flow = this.flow(scope, reference);
-    const { id: environmentId } = scope.openEnvironment(environment);
+    const { id: environmentId } = scope.openEnvironment(environment, 'activate');
     const request = { environmentId, flowId: flow.id, version, comment, expectedRelease };
-    const text = new ReleaseText(this.follower.live, scope.project, environmentId);
+    const text = new ReleaseText(this.follower.live, scope, environmentId);
     return text.of(await this.commands.execute(new ActivateVersion(scope.caller, request, text.prepare)));
   }
 
@@ -168,9 +169,9 @@ export class VersionsController {
     @PinnedRelease() expectedRelease: number | null,
   ): Promise<JsonText> {
     const flowId = this.flow(scope, reference).id;
-    const { id: environmentId } = scope.openEnvironment(environment);
+    const { id: environmentId } = scope.openEnvironment(environment, 'activate');
     const request = { environmentId, flowId, comment, expectedRelease };
-    const text = new ReleaseText(this.follower.live, scope.project, environmentId);
+    const text = new ReleaseText(this.follower.live, scope, environmentId);
     return text.of(await this.commands.execute(new DeactivateVersion(scope.caller, request, text.prepare)));
   }
 
@@ -193,7 +194,7 @@ export class VersionsController {
       ...{ id: event.versionId, flowId, number: event.number, state: 'draft' },
       ...written(event),
       ...{ forkedFrom: event.forkedFrom, createdAt: meta.time },
-      actor: presentActor(this.follower.live, project, meta.actor),
+      actor: presentActor(this.follower.live, project.workspaceId, meta.actor),
       position: String(position),
     };
   }

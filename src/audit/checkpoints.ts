@@ -37,6 +37,8 @@ export class Checkpoints {
   private trees: StoredTrees;
   private headsAt: Position = START;
   private signing: Promise<unknown> = Promise.resolve();
+  /** Workspaces whose log names the key. */
+  private readonly announced = new Set<string>();
   /** By workspace, where it is not the first. */
   private readonly epochs = new Map<string, number>();
   private readonly timers: NodeJS.Timeout[] = [];
@@ -72,11 +74,11 @@ export class Checkpoints {
 
   /** Goes on from what was signed last, whose root `compare` has found in the log. */
   async begin(): Promise<void> {
-    const { heads, keeper, key } = this.over;
+    const { heads, keeper } = this.over;
     const rows = await this.over.follower.rowsAtLast(ledger);
+    await this.announce(rows);
     for (const workspace of workspacesWithEvents(rows)) {
       const tree = new Tree(rows, workspace);
-      await keeper.announce(workspace, key.publicKey);
       const record = await keeper.record(workspace);
       this.epochs.set(workspace, record.epoch);
       const signed = heads.signed(workspace).findLast(({ checkpoint }) => stillCounts(record, checkpoint));
@@ -170,12 +172,23 @@ export class Checkpoints {
 
   private async signGrown(): Promise<void> {
     this.over.fence.refuse();
+    await this.announce(await this.rows());
     const to = this.over.follower.live.progress.position;
     const rows = await this.rows();
     await this.trees.advance(to, undefined, async () => this.endIfLate());
     for (const workspace of this.trees.workspaces) {
       const size = this.lastSigned(workspace)?.checkpoint.size ?? -1;
       if (this.trees.tree(workspace).size > size) this.signTree(workspace, rows);
+    }
+  }
+
+  /** A workspace that has come since has to know the key before anything in it is signed. */
+  private async announce(rows: Rows): Promise<void> {
+    const { keeper, key } = this.over;
+    for (const workspace of workspacesWithEvents(rows)) {
+      if (this.announced.has(workspace)) continue;
+      await keeper.announce(workspace, key.publicKey);
+      this.announced.add(workspace);
     }
   }
 

@@ -82,6 +82,9 @@ function activityOf(type: string): keyof typeof ACTIVITIES {
   return 'other';
 }
 
+/** What OCSF calls a user, a system, and anything else. */
+const USER_TYPES = { person: 1, system: 3, 'api-key': 99 } as const;
+
 /** https://schema.ocsf.io/1.4.0/classes/api_activity */
 function asActivity(entry: AuditEntryAnswer): object {
   const { actor, position, time, type, outcome, summary, comment, ip, userAgent, requestId } = entry;
@@ -116,7 +119,7 @@ function asActivity(entry: AuditEntryAnswer): object {
         uid: actor.id,
         name: actor.name ?? actor.id,
         type: actor.type,
-        type_id: actor.type === 'system' ? 3 : 99,
+        type_id: USER_TYPES[actor.type],
       },
     },
     api: { operation: type, request: { uid: requestId } },

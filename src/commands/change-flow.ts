@@ -20,6 +20,8 @@ export class ArchiveFlow extends Command<{ position: Position }> {
   constructor(
     readonly caller: InProject,
     readonly flowId: string,
+    /** Which environments the refusal may name. */
+    readonly sees: (environmentId: string) => boolean,
   ) {
     super();
   }
@@ -41,20 +43,22 @@ export class ArchiveFlowHandler implements ICommandHandler<ArchiveFlow> {
     private readonly follower: LogFollower,
   ) {}
 
-  execute({ caller, flowId }: ArchiveFlow) {
-    return this.flows.run(caller, flowId, () => ({
+  execute(command: ArchiveFlow) {
+    return this.flows.run(command.caller, command.flowId, () => ({
       type: 'ArchiveFlow',
-      activeIn: this.activeIn(caller, flowId),
+      activeIn: this.activeIn(command),
     }));
   }
 
   /** Slugs of the environments where the flow is active; archived ones count for nothing. */
-  private activeIn(caller: InProject, flowId: string): string[] {
+  private activeIn({ caller, flowId, sees }: ArchiveFlow): string[] {
     const { activeVersions, directory } = this.follower.live;
     const { environments } = directory.project(caller.workspaceId, caller.projectId).state;
-    return activeVersions.environmentsOf(flowId).flatMap((id) => {
+    const names = activeVersions.environmentsOf(flowId).flatMap((id) => {
       const environment = environments.get(id);
-      return environment === undefined || environment.archived ? [] : [environment.slug];
+      if (environment === undefined || environment.archived) return [];
+      return [sees(id) ? environment.slug : 'an environment that this key may not see'];
     });
+    return [...new Set(names)];
   }
 }

@@ -99,6 +99,8 @@ export class CommandLog {
       const before = this.effectBefore(task);
       if (before !== undefined) return this.again(task, before);
       const events = await task.decide(state);
+      // While it was decided, its effect may have come from another server, and left nothing to do here.
+      if (events.length === 0 && this.effectBefore(task) !== undefined) continue;
       const meta = this.metadata(task.caller);
       const appends = events.length > 0 && task.dryRun !== true;
       const appending = appends ? this.append(task.stream, events, meta, revision) : this.here();

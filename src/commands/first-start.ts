@@ -4,11 +4,11 @@
 import { v7 as uuidv7 } from 'uuid';
 import { access } from '../domain/access.js';
 import { INSTALLATION, streamOf } from '../domain/events.js';
-import { project } from '../domain/project.js';
-import type { ProjectSlugReserved, WorkspaceSlugReserved } from '../domain/slug.events.js';
+import type { WorkspaceSlugReserved } from '../domain/slug.events.js';
 import type { LogFollower } from '../read/log-follower.js';
 import { hashOfKey, newKey } from './api-key.js';
 import type { Caller, CommandLog } from './command-log.js';
+import { makeDefaultProject } from './default-project.js';
 import { reserveSlug } from './reserve-slug.js';
 import type { Streams } from './streams.js';
 
@@ -29,8 +29,10 @@ export class FirstStart {
   async prepare(givenKey: string | undefined): Promise<string | undefined> {
     const { directory } = this.follower.live;
     const workspaceId = directory.workspaceBySlug(DEFAULT.slug)?.id ?? (await this.createWorkspace());
-    if (directory.projectsOf(workspaceId).length === 0) await this.createProject(workspaceId);
-    const key = givenKey ?? newKey();
+    for (const { id } of directory.allWorkspaces()) {
+      if (directory.projectsOf(id).length === 0) await makeDefaultProject(this, system(id));
+    }
+    const key = givenKey ?? newKey().key;
     const isNew = await this.setKey(workspaceId, key, givenKey === undefined);
     return isNew && givenKey === undefined ? key : undefined;
   }
@@ -39,28 +41,14 @@ export class FirstStart {
     const offeredId = uuidv7();
     const type = 'WorkspaceSlugReserved';
     const offered: WorkspaceSlugReserved = { type, slug: DEFAULT.slug, workspaceId: offeredId };
-    const { workspaceId } = await reserveSlug(this, INSTALLATION, offered, system(offeredId, null));
+    const { workspaceId } = await reserveSlug(this, INSTALLATION, offered, system(offeredId));
     await this.log.run({
       stream: streamOf('access', workspaceId),
       load: () => this.streams.access(workspaceId),
       decide: (state) => (state.exists ? [] : access.decide(state, { type: 'CreateWorkspace', ...DEFAULT })),
-      caller: system(workspaceId, null),
+      caller: system(workspaceId),
     });
     return workspaceId;
-  }
-
-  private async createProject(workspaceId: string): Promise<void> {
-    const offeredId = uuidv7();
-    const type = 'ProjectSlugReserved';
-    const offered: ProjectSlugReserved = { type, slug: DEFAULT.slug, projectId: offeredId };
-    const { projectId } = await reserveSlug(this, workspaceId, offered, system(workspaceId, offeredId));
-    const { directory } = this.follower.live;
-    await this.log.run({
-      stream: streamOf('project', projectId),
-      load: () => directory.projectsOf(workspaceId)[0] ?? { state: project.initial(), revision: -1 },
-      decide: (state) => (state.exists ? [] : project.decide(state, { type: 'CreateProject', ...DEFAULT })),
-      caller: system(workspaceId, projectId),
-    });
   }
 
   /** Answers whether the key was set: one that is made up for a first start gives way to any that is there. */
@@ -70,12 +58,13 @@ export class FirstStart {
       stream: streamOf('access', workspaceId),
       load: () => this.streams.access(workspaceId),
       decide: (state) => (onlyFirst && state.keys.size > 0 ? [] : access.decide(state, command)),
-      caller: system(workspaceId, null),
+      caller: system(workspaceId),
     });
     return events.length > 0;
   }
 }
 
-function system(workspaceId: string, projectId: string | null): Caller {
-  return { actor: { type: 'system', id: 'switchyard' }, workspaceId, projectId, requestId: uuidv7() };
+function system(workspaceId: string): Caller {
+  const actor = { type: 'system', id: 'switchyard' } as const;
+  return { actor, workspaceId, projectId: null, requestId: uuidv7() };
 }

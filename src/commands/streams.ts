@@ -8,7 +8,7 @@ import { flow, type FlowState } from '../domain/flow.js';
 import type { FlowEvent } from '../domain/flow.events.js';
 import type { RecordEvent } from '../domain/audit.events.js';
 import { fold } from '../domain/decider.js';
-import type { ProjectState } from '../domain/project.js';
+import { project, type ProjectState } from '../domain/project.js';
 import { record, type RecordState } from '../domain/record.js';
 import { Recorded } from '../domain/recorded.js';
 import type { SlugReserved } from '../domain/slug.events.js';
@@ -39,7 +39,8 @@ export class Streams {
   }
 
   project(workspaceId: string, id: string): Loaded<ProjectState> {
-    return this.follower.live.directory.project(workspaceId, id);
+    const found = this.follower.live.directory.findProject(workspaceId, id);
+    return found ?? { state: project.initial(), revision: -1 };
   }
 
   access(workspaceId: string): Loaded<AccessState> {

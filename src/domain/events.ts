@@ -5,13 +5,22 @@ import type { CommandAnswered } from './command.events.js';
 import type { EnvironmentEvent } from './environment.events.js';
 import type { FlowEvent } from './flow.events.js';
 import type { ProjectEvent } from './project.events.js';
+import type { PersonErased, SessionEvent } from './session.events.js';
 import type { SlugReserved } from './slug.events.js';
 
 export type DomainEvent =
-  AccessEvent | ProjectEvent | SlugReserved | FlowEvent | EnvironmentEvent | CommandAnswered | AuditEvent;
+  | AccessEvent
+  | ProjectEvent
+  | SlugReserved
+  | FlowEvent
+  | EnvironmentEvent
+  | CommandAnswered
+  | AuditEvent
+  | SessionEvent
+  | PersonErased;
 
 export interface Actor {
-  readonly type: 'api-key' | 'system';
+  readonly type: 'api-key' | 'person' | 'system';
   readonly id: string;
 }
 
@@ -40,7 +49,7 @@ export const SCHEMA = 1;
 
 export const STREAM_KINDS = [
   ...(['access', 'project', 'slug', 'flow', 'environment', 'command'] as const),
-  ...(['record', 'attempt'] as const),
+  ...(['record', 'attempt', 'session', 'person'] as const),
 ] as const;
 export type StreamKind = (typeof STREAM_KINDS)[number];
 

@@ -15,6 +15,15 @@ export interface ProjectRenamed {
   readonly name: string;
 }
 
+/** It can be read as before, and nothing in it resolves or changes. */
+export interface ProjectArchived {
+  readonly type: 'ProjectArchived';
+}
+
+export interface ProjectRestored {
+  readonly type: 'ProjectRestored';
+}
+
 export interface ResolutionPolicySet {
   readonly type: 'ResolutionPolicySet';
   readonly withoutEnvironment: WithoutEnvironment;
@@ -63,6 +72,8 @@ export interface DefaultEnvironmentSet {
 export type ProjectEvent =
   | ProjectCreated
   | ProjectRenamed
+  | ProjectArchived
+  | ProjectRestored
   | ResolutionPolicySet
   | EnvironmentCreated
   | EnvironmentRenamed

@@ -17,6 +17,7 @@ export interface ProjectState {
   exists: boolean;
   slug: string;
   name: string;
+  archived: boolean;
   withoutEnvironment: WithoutEnvironment;
   defaultEnvironment: string | null;
   /** By id, in the order of creation. */
@@ -35,6 +36,14 @@ export interface ChangeProject {
   readonly type: 'ChangeProject';
   readonly name?: string;
   readonly withoutEnvironment?: WithoutEnvironment;
+}
+
+export interface ArchiveProject {
+  readonly type: 'ArchiveProject';
+}
+
+export interface RestoreProject {
+  readonly type: 'RestoreProject';
 }
 
 export interface CreateEnvironment {
@@ -74,6 +83,8 @@ export interface SetDefault {
 export type ProjectCommand =
   | CreateProject
   | ChangeProject
+  | ArchiveProject
+  | RestoreProject
   | CreateEnvironment
   | ChangeEnvironment
   | ArchiveEnvironment
@@ -85,6 +96,7 @@ export const project: Decider<ProjectState, ProjectCommand, ProjectEvent> = {
     exists: false,
     slug: '',
     name: '',
+    archived: false,
     withoutEnvironment: 'first-active',
     defaultEnvironment: null,
     environments: new Map(),
@@ -94,7 +106,7 @@ export const project: Decider<ProjectState, ProjectCommand, ProjectEvent> = {
   decide(state, command) {
     switch (command.type) {
       case 'CreateProject':
-        assert(!state.exists, 'a project is created once, under an id of its own');
+        if (state.exists) throw projectExists(command.slug);
         return [
           {
             type: 'ProjectCreated',
@@ -105,6 +117,10 @@ export const project: Decider<ProjectState, ProjectCommand, ProjectEvent> = {
         ];
       case 'ChangeProject':
         return changeProject(state, command);
+      case 'ArchiveProject':
+        return state.archived ? [] : [{ type: 'ProjectArchived' }];
+      case 'RestoreProject':
+        return state.archived ? [{ type: 'ProjectRestored' }] : [];
       case 'CreateEnvironment':
         return createEnvironment(state, command);
       case 'ChangeEnvironment':
@@ -132,6 +148,10 @@ export const project: Decider<ProjectState, ProjectCommand, ProjectEvent> = {
       case 'ProjectRenamed':
         state.name = event.name;
         return state;
+      case 'ProjectArchived':
+      case 'ProjectRestored':
+        state.archived = event.type === 'ProjectArchived';
+        return state;
       case 'ResolutionPolicySet':
         state.withoutEnvironment = event.withoutEnvironment;
         return state;
@@ -157,6 +177,11 @@ export const project: Decider<ProjectState, ProjectCommand, ProjectEvent> = {
     }
   },
 };
+
+function projectExists(slug: string): Refused {
+  const detail = `There is a project ${slug} already.`;
+  return new Refused('project-exists', detail, [{ pointer: '/slug', detail }]);
+}
 
 function changeProject(state: ProjectState, command: ChangeProject): ProjectEvent[] {
   const events: ProjectEvent[] = [];

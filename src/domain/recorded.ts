@@ -19,10 +19,17 @@ const KNOWN: Record<DomainEvent['type'], true> = {
   WorkspaceSlugReserved: true,
   ProjectSlugReserved: true,
   WorkspaceCreated: true,
+  WorkspaceRenamed: true,
+  WorkspaceArchived: true,
+  WorkspaceRestored: true,
   ApiKeyIssued: true,
+  ApiKeyRotated: true,
   ApiKeyRevoked: true,
+  ApiKeyUsed: true,
   ProjectCreated: true,
   ProjectRenamed: true,
+  ProjectArchived: true,
+  ProjectRestored: true,
   ResolutionPolicySet: true,
   EnvironmentCreated: true,
   EnvironmentRenamed: true,
@@ -45,6 +52,9 @@ const KNOWN: Record<DomainEvent['type'], true> = {
   SigningKeyAnnounced: true,
   LogRestored: true,
   AttemptDenied: true,
+  SessionOpened: true,
+  SessionClosed: true,
+  PersonErased: true,
 };
 
 export const EVENT_TYPES = Object.keys(KNOWN) as readonly DomainEvent['type'][];

@@ -13,9 +13,14 @@ export type RefusalCode =
   | 'flow-is-active'
   | 'flow-not-found'
   | 'flows-not-active'
+  | 'grant-too-wide'
   | 'idempotency-key-reused'
+  | 'key-not-found'
+  | 'last-administrator'
   | 'no-prior-release'
   | 'not-active'
+  | 'project-archived'
+  | 'project-exists'
   | 'project-not-found'
   | 'position-not-found'
   | 'release-moved'
@@ -24,7 +29,10 @@ export type RefusalCode =
   | 'same-environment'
   | 'unknown-release'
   | 'version-locked'
-  | 'version-not-found';
+  | 'version-not-found'
+  | 'workspace-exists'
+  | 'workspace-is-first'
+  | 'workspace-not-found';
 
 /** What is wrong with one field: `pointer` is a JSON pointer (RFC 6901) into the body. */
 export interface FieldError {

@@ -6,7 +6,14 @@ import { joined } from '../domain/release-parts.js';
 import type { EventStore, Position, StoredEvent } from '../store/event-store.js';
 import { ChangeReader, STRETCH_BYTES, type ChangeLimits, type Outlet } from './change-reader.js';
 import type { LogFollower } from './log-follower.js';
-import { RecentMessages, type Message, type Stretch, type Topic, type Wanted } from './recent-messages.js';
+import {
+  RecentMessages,
+  wantedPart,
+  type Message,
+  type Stretch,
+  type Topic,
+  type Wanted,
+} from './recent-messages.js';
 import type { ReleaseLog } from './release-log.js';
 
 export const CHANGE_LIMITS: ChangeLimits = {
@@ -28,12 +35,17 @@ export interface Change {
 export interface Wording {
   /** Undefined for what nobody is told of. */
   topicOf(change: Change): Topic | undefined;
-  bytesOf(change: Change): Uint8Array;
+  bytesOf(change: Change, withSource: boolean): Uint8Array;
 }
 
-/** One who follows, until it leaves, is cut off, or its key no longer works. */
+/** One who follows, until it leaves, is cut off, or its key or session no longer works. */
 export interface Client {
-  readonly keyId: string;
+  readonly actorId: string;
+  /** Where it follows in a session. */
+  readonly sessionId?: string | undefined;
+  readonly workspaceId: string;
+  /** In milliseconds since 1970. */
+  readonly worksUntil: number;
   readonly wanted: Wanted;
   readonly outlet: Outlet;
 }
@@ -70,7 +82,7 @@ export class ChangeStream {
   ) {
     this.recent = new RecentMessages(follower.live.progress.position, limits.recentBytesMax);
     follower.onEvent((recorded) => this.take(recorded));
-    this.timer = setInterval(() => this.wakeAll(), limits.tickMs);
+    this.timer = setInterval(() => this.tick(), limits.tickMs);
     this.timer.unref();
   }
 
@@ -114,9 +126,25 @@ export class ChangeStream {
     this.endAll(() => true);
   }
 
+  private tick(): void {
+    const now = Date.now();
+    this.endAll(({ worksUntil }) => worksUntil <= now);
+    this.wakeAll();
+  }
+
   private take(recorded: Recorded): void {
     const { event } = recorded;
-    if (event.type === 'ApiKeyRevoked') this.endAll(({ keyId }) => keyId === event.keyId);
+    // A client whose key was rotated comes back with a secret that works.
+    if (event.type === 'ApiKeyRevoked' || event.type === 'ApiKeyRotated') {
+      this.endAll(({ actorId }) => actorId === event.keyId);
+    } else if (['SessionOpened', 'SessionClosed', 'PersonErased'].includes(event.type)) {
+      const { sessions } = this.follower.live.directory;
+      this.endAll(({ sessionId }) => sessionId !== undefined && !sessions.isOpen(sessionId));
+    } else if (event.type === 'WorkspaceArchived') {
+      this.endAll(({ workspaceId }) => workspaceId === idInStream(recorded.stream));
+    }
+    // Words with the name that was erased must go: whoever is behind is told from the log.
+    if (event.type === 'PersonErased') this.recent.restart(recorded.position);
     // With a view that has stopped a change might be left out, or be named wrongly. Another server does better.
     if (this.follower.live.halts.length > 0) this.endAll(() => true);
     if (this.readers.size === 0) {
@@ -157,8 +185,11 @@ export class ChangeStream {
 
   private messageOf(change: Change, wanted: Wanted): Message | undefined {
     const topic = this.wording.topicOf(change);
-    if (topic === undefined || !wanted(topic)) return undefined;
-    return { position: change.recorded.position, topic, bytes: this.wording.bytesOf(change) };
+    if (topic === undefined || wanted(topic) === false) return undefined;
+    const message = { position: change.recorded.position, topic, bytes: this.wording.bytesOf(change, true) };
+    const isPromotion = topic.sourceId !== null;
+    const both = isPromotion ? { ...message, withoutSource: this.wording.bytesOf(change, false) } : message;
+    return wantedPart(both, wanted);
   }
 
   /** From the log, no further than to where the newest messages begin. */

@@ -12,7 +12,10 @@ import type { Position } from '../store/event-store.js';
 import { haltAt, isConcerned, type Halt } from './halt.js';
 import { Progress } from './progress.js';
 
-const DIRECTORY = { name: 'directory', streams: ['access', 'project', 'slug', 'flow'] } as const;
+const DIRECTORY = {
+  name: 'directory',
+  streams: ['access', 'project', 'slug', 'flow', 'session', 'person'],
+} as const;
 const ACTIVE_VERSIONS = { name: 'active versions in memory', streams: ['environment'] } as const;
 export const LIVE_VIEWS = [DIRECTORY.name, ACTIVE_VERSIONS.name];
 
@@ -60,11 +63,22 @@ export class LiveViews {
   private takeDirectory(event: Exclude<Recorded['event'], { changes: unknown }>, recorded: Recorded): void {
     switch (event.type) {
       case 'WorkspaceCreated':
+      case 'WorkspaceRenamed':
+      case 'WorkspaceArchived':
+      case 'WorkspaceRestored':
       case 'ApiKeyIssued':
+      case 'ApiKeyRotated':
       case 'ApiKeyRevoked':
+      case 'ApiKeyUsed':
         return this.directory.takeAccess(event, recorded);
+      case 'SessionOpened':
+      case 'SessionClosed':
+      case 'PersonErased':
+        return this.directory.sessions.take(event, recorded);
       case 'ProjectCreated':
       case 'ProjectRenamed':
+      case 'ProjectArchived':
+      case 'ProjectRestored':
       case 'ResolutionPolicySet':
       case 'EnvironmentCreated':
       case 'EnvironmentRenamed':

@@ -10,13 +10,14 @@ import {
   type KeyedEffect,
   type KeyOwner,
 } from '../../projections/idempotency-keys.js';
+import { momentOf, newestMoment } from '../../projections/moments.js';
 import type { Projection, Rows } from '../../projections/projection.js';
 import { ViewHalted, type Halt } from './halt.js';
 import { LiveViews } from './live-views.js';
 import { NotCaughtUp } from './progress.js';
 import { Rebuild, type Rebuilt } from './rebuild.js';
 import type { Checkpoint } from './row-views.js';
-import { removeFile, ViewDatabase } from './view-database.js';
+import { ON_DISK, removeFile, ViewDatabase } from './view-database.js';
 import { Watchdog, WATCHING, type Watching } from './watchdog.js';
 
 /** A start may have to fold the whole log, which is bounded by its size and not by a clock. */
@@ -49,9 +50,14 @@ export class LogFollower {
   }
 
   /** Opens the views and brings them to the end of the log. Throws `NotCaughtUp` where they cannot follow. */
-  static async start(store: EventStore, viewsPath: string, watching = WATCHING): Promise<LogFollower> {
+  static async start(
+    store: EventStore,
+    viewsPath: string,
+    watching = WATCHING,
+    place = ON_DISK,
+  ): Promise<LogFollower> {
     removeFile(besides(viewsPath));
-    const { views, checkpoint } = await ViewDatabase.open(viewsPath);
+    const { views, checkpoint } = await ViewDatabase.open(viewsPath, place);
     const follower = new LogFollower(store, views, watching);
     try {
       const head = await store.head();
@@ -171,11 +177,12 @@ export class LogFollower {
 
   /** Goes on where the rows stand, unless they belong to another log or cannot be read: then begins anew. */
   private async resume({ position, eventId }: Checkpoint): Promise<void> {
+    // A store that does not answer is no reason to read all of it.
+    const event = await eventAt(this.store, position);
     try {
-      const event = await eventAt(this.store, position);
       if (event?.id === eventId) {
-        this.lastTimeMs = timeMs(new Recorded(event));
         this.live.load(this.views.rows, position);
+        this.lastTimeMs = newestMoment(this.views.rows) ?? 0;
         return;
       }
     } catch {
@@ -199,8 +206,9 @@ export class LogFollower {
   }
 
   private subscribeAgain(): void {
-    if (this.closing) return;
-    void this.subscription?.close();
+    // Before it has begun to follow there is nothing to take over from, and its place is not known yet.
+    if (this.closing || this.subscription === undefined) return;
+    void this.subscription.close();
     this.follow();
   }
 
@@ -211,28 +219,26 @@ export class LogFollower {
     // A subscription that took over from another may bring again what that one brought.
     const fresh = (events[0] as StoredEvent).position > progress.position;
     const taken = fresh ? events : events.filter(({ position }) => position > progress.position);
-    let recorded: Recorded | undefined;
-    for (const stored of taken) recorded = this.takeOne(stored) ?? recorded;
-    // The clocks of servers differ.
-    if (recorded !== undefined) this.lastTimeMs = Math.max(this.lastTimeMs, timeMs(recorded));
+    for (const stored of taken) this.takeOne(stored);
     this.ended = undefined;
     progress.advance(last.position);
     return this.views.take(taken);
   }
 
-  private takeOne(stored: StoredEvent): Recorded | undefined {
+  private takeOne(stored: StoredEvent): void {
+    // The clocks of servers differ, so the last event need not have the latest time.
+    this.lastTimeMs = Math.max(this.lastTimeMs, momentOf(stored) || 0);
     let recorded: Recorded;
     try {
       recorded = new Recorded(stored);
     } catch (error) {
       if (!(error instanceof UnknownEvent)) throw error;
       this.live.takeUnknown(stored, error);
-      return undefined;
+      return;
     }
     this.live.take(recorded);
     this.recentKeys.take(recorded, this.views.progress.position);
     for (const listener of this.listeners) listener(recorded);
-    return recorded;
   }
 }
 
@@ -247,8 +253,4 @@ function besides(path: string): string {
 export async function eventAt(store: EventStore, position: Position): Promise<StoredEvent | undefined> {
   const [event] = await store.readAll({ after: position - 1n, limit: 1 });
   return event?.position === position ? event : undefined;
-}
-
-function timeMs(recorded: Recorded): number {
-  return Date.parse(recorded.meta.time);
 }

@@ -38,11 +38,6 @@ export class PastViews implements Views {
   get rows(): Rows {
     return this.follower.views.rows;
   }
-
-  /** By what it was called then. Throws `environment-not-found`. */
-  environment(reference: string): EnvironmentEntry {
-    return this.directory.environment(this.project, reference);
-  }
 }
 
 type Then = Pick<PastViews, 'project' | 'position' | 'rows'>;
@@ -77,9 +72,13 @@ class PastDirectory {
     return flow && new PastFlow(this.then, flow);
   }
 
-  keyById(workspaceId: string, keyId: string): { readonly name: string } | undefined {
-    const name = keyNameAt(this.then.rows, workspaceId, keyId, this.then.position);
-    return name === undefined ? undefined : { name };
+  /** As they are called now: names have no history. */
+  get people() {
+    return this.now.people;
+  }
+
+  keyName(workspaceId: string, keyId: string): string | undefined {
+    return keyNameAt(this.then.rows, workspaceId, keyId, this.then.position);
   }
 }
 

@@ -9,6 +9,8 @@ export interface Topic {
   readonly type: string;
   readonly environmentId: string | null;
   readonly flowIds: ReadonlySet<string>;
+  /** From which environment a promotion took its versions; null for anything else. */
+  readonly sourceId: string | null;
 }
 
 export interface Message {
@@ -16,6 +18,8 @@ export interface Message {
   readonly topic: Topic;
   /** As they go out, to everybody the same. */
   readonly bytes: Uint8Array;
+  /** For those who may not know of the source of a promotion; only where there is one. */
+  readonly withoutSource?: Uint8Array;
 }
 
 /** Messages one after another, and the position up to which there are no others that were wanted. */
@@ -24,7 +28,14 @@ export interface Stretch {
   readonly upTo: Position;
 }
 
-export type Wanted = (topic: Topic) => boolean;
+export type Wanted = (topic: Topic) => boolean | 'without source';
+
+/** A message as somebody gets it who wants this; undefined where it is not wanted. */
+export function wantedPart(message: Message, wanted: Wanted): Message | undefined {
+  const want = wanted(message.topic);
+  if (want === false) return undefined;
+  return want === 'without source' ? { ...message, bytes: message.withoutSource ?? message.bytes } : message;
+}
 
 const MESSAGE_BYTES_BESIDES = 500;
 const FLOW_BYTES = 100;
@@ -71,8 +82,8 @@ export class RecentMessages {
     // From the end, where nearly everybody stands.
     let index = this.messages.findLastIndex((message) => message.position <= position) + 1;
     for (; index < this.messages.length; index += 1) {
-      const message = this.messages[index] as Message;
-      if (!wanted(message.topic)) continue;
+      const message = wantedPart(this.messages[index] as Message, wanted);
+      if (message === undefined) continue;
       found.push(message);
       bytes += message.bytes.length;
       if (bytes >= bytesMax) return { messages: found, upTo: message.position };
@@ -93,6 +104,8 @@ export class RecentMessages {
   }
 }
 
-function weightOf({ bytes, topic }: Message): number {
-  return bytes.length + MESSAGE_BYTES_BESIDES + topic.flowIds.size * FLOW_BYTES;
+function weightOf({ bytes, topic, withoutSource }: Message): number {
+  return (
+    bytes.length + (withoutSource?.length ?? 0) + MESSAGE_BYTES_BESIDES + topic.flowIds.size * FLOW_BYTES
+  );
 }

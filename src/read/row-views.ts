@@ -12,6 +12,7 @@ import { moments } from '../../projections/moments.js';
 import type { LogProjection, Projection } from '../../projections/projection.js';
 import { projects } from '../../projections/projects.js';
 import { releases } from '../../projections/releases.js';
+import { sessions } from '../../projections/sessions.js';
 import { versions } from '../../projections/versions.js';
 import { workspaces } from '../../projections/workspaces.js';
 import { haltAt, isConcerned, type Halt } from './halt.js';
@@ -21,7 +22,7 @@ type RowView = Projection | LogProjection;
 
 export const PROJECTIONS: readonly RowView[] = [
   ...[workspaces, projects, flows, versions, activeVersions, releases, idempotencyKeys, ledger],
-  ...[auditTrail, environmentHistory, moments],
+  ...[auditTrail, environmentHistory, moments, sessions],
 ];
 
 /** The last event that is in the rows. */

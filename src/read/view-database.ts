@@ -1,5 +1,6 @@
 // The main thread's side of the view database: it sends events to the thread that keeps the rows, knows how far
 // the rows have come, and reads them through a connection of its own.
+import type { EventEmitter } from 'node:events';
 import { rmSync } from 'node:fs';
 import { Worker } from 'node:worker_threads';
 import Database from 'better-sqlite3';
@@ -19,6 +20,31 @@ const GATHER_EVENTS_MAX = 500;
 /** How long a read waits for the rows to come where memory is. */
 const WAIT_MS_MAX = 10_000;
 
+/** Where the rows of a path are: who keeps them, and how they are read. */
+export interface RowsPlace {
+  keeper(path: string): RowsKeeper;
+  reader(path: string): RowsReader;
+}
+
+/** Takes messages one after another, and answers them as `FromViews`. */
+export interface RowsKeeper extends EventEmitter {
+  postMessage(message: ToViews): void;
+}
+
+export interface RowsReader {
+  readonly rows: Rows;
+  close(): void;
+}
+
+/** In a file, kept by a thread. */
+export const ON_DISK: RowsPlace = {
+  keeper: (path) => new Worker(new URL('./views.worker.js', import.meta.url), { workerData: { path } }),
+  reader(path) {
+    const database = new Database(path, { readonly: true, fileMustExist: true });
+    return { rows: new SqliteTables(database), close: () => database.close() };
+  },
+};
+
 export class ViewDatabase {
   readonly progress = new Progress();
   /** The views that have stopped; `progress` is that of the others. */
@@ -27,7 +53,7 @@ export class ViewDatabase {
   stalled: string | undefined;
   /** Of the newest event that was sent on, by this run or the one before. */
   sentPosition: Position = START;
-  private reader: { readonly database: Database.Database; readonly rows: Rows } | undefined;
+  private reader: RowsReader | undefined;
   private readonly ended: Promise<void>;
   private sent = 0;
   private taken: { readonly position: bigint; readonly sent: number }[] = [];
@@ -39,21 +65,24 @@ export class ViewDatabase {
 
   private constructor(
     readonly path: string,
-    private readonly worker: Worker,
+    private readonly worker: RowsKeeper,
+    private readonly place: RowsPlace,
   ) {
     this.ended = new Promise((resolve) => worker.once('exit', () => resolve()));
     worker.on('message', (message: FromViews) => {
       this.hear(message);
     });
-    worker.on('error', (error) => {
+    worker.on('error', (error: Error) => {
       this.stopped(`The views stopped: ${error.message}`);
     });
   }
 
   /** Opens the file, or begins it anew. Answers how far its rows have come, null for nothing yet. */
-  static async open(path: string): Promise<{ views: ViewDatabase; checkpoint: Checkpoint | null }> {
-    const worker = new Worker(new URL('./views.worker.js', import.meta.url), { workerData: { path } });
-    const views = new ViewDatabase(path, worker);
+  static async open(
+    path: string,
+    place: RowsPlace = ON_DISK,
+  ): Promise<{ views: ViewDatabase; checkpoint: Checkpoint | null }> {
+    const views = new ViewDatabase(path, place.keeper(path), place);
     const checkpoint = await views.nextCheckpoint();
     // What an earlier run sent is in the rows.
     if (checkpoint !== null) views.sentPosition = checkpoint.position;
@@ -79,16 +108,13 @@ export class ViewDatabase {
 
   /** Rows as of `progress.position`, or a little later. */
   get rows(): Rows {
-    if (this.reader === undefined) {
-      const database = new Database(this.path, { readonly: true, fileMustExist: true });
-      this.reader = { database, rows: new SqliteTables(database) };
-    }
+    this.reader ??= this.place.reader(this.path);
     return this.reader.rows;
   }
 
   /** Forgets every row: they belong to another log, or to more of it than there is. */
   async reset(): Promise<void> {
-    this.reader?.database.close();
+    this.reader?.close();
     this.reader = undefined;
     this.halts = [];
     this.sentPosition = START;
@@ -125,7 +151,7 @@ export class ViewDatabase {
   }
 
   async close(): Promise<void> {
-    this.reader?.database.close();
+    this.reader?.close();
     this.flush();
     this.post({ say: 'close' });
     await this.ended;

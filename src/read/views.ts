@@ -4,6 +4,7 @@ import type { EnvironmentState } from '../domain/environment-state.js';
 import type { ActiveVersions } from '../../projections/active-versions.js';
 import type { Differences } from '../../projections/differences.js';
 import type { Flow } from '../../projections/flows.js';
+import type { PeopleNames } from '../../projections/principal.js';
 
 /** What runs in an environment. */
 export type Running = Pick<EnvironmentState, 'release' | 'flows' | 'activeCount'>;
@@ -11,8 +12,8 @@ export type Running = Pick<EnvironmentState, 'release' | 'flows' | 'activeCount'
 export interface Views {
   readonly directory: {
     flowById(id: string): Flow | undefined;
-    /** Undefined for a key that does not work. */
-    keyById(workspaceId: string, keyId: string): { readonly name: string } | undefined;
+    keyName(workspaceId: string, keyId: string): string | undefined;
+    readonly people: PeopleNames;
   };
   readonly activeVersions: Pick<ActiveVersions, 'active' | 'environmentsOf'> & {
     readonly differences: Pick<Differences, 'between'>;

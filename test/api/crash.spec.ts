@@ -1,4 +1,4 @@
 // The server is killed without warning while it works. TEST_KILLS says how often.
-import { losesNothing } from '../support/crash-rig.js';
+import { losesNothing } from '../support/loses-nothing.js';
 
-losesNothing({ count: Number(process.env['TEST_KILLS'] ?? 50), what: 'kills' });
+losesNothing('kills', { count: Number(process.env['TEST_KILLS'] ?? 50) });

@@ -25,12 +25,14 @@ async function recordedFor(status: number, code: ProblemCode | undefined, who: o
   return attempts;
 }
 
-const SCOPE = { scope: { project: { id: 'p1' }, caller: { actor: { type: 'api-key', id: 'k' } } } };
-const REVOKED = { revokedKey: { keyId: 'k', workspaceId: 'w1' } };
+const SCOPE = {
+  scope: { projectIfAny: { id: 'p1' }, callerInWorkspace: { actor: { type: 'api-key', id: 'k' } } },
+};
+const REVOKED = { formerKey: { keyId: 'k', workspaceId: 'w1' } };
 
 describe('An answer is a denial', () => {
   it.each([
-    ['when a key may not do what it asked', 403, 'unauthorized', SCOPE],
+    ['when a key may not do what it asked', 403, 'forbidden', SCOPE],
     ['when a pinned release had moved', 412, 'release-moved', SCOPE],
     ['when the key was revoked', 401, 'unauthorized', REVOKED],
   ] as const)('%s, and its route is told as a pattern', async (_, status, code, who) => {

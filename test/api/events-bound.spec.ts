@@ -2,7 +2,7 @@
 import Fastify from 'fastify';
 import { connect } from 'node:net';
 import { once } from 'node:events';
-import type { Scope } from '../../src/api/access.js';
+import type { Scope } from '../../src/api/scope.js';
 import { EventsRoute } from '../../src/api/events.route.js';
 import { sendProblem } from '../../src/api/problem.filter.js';
 import type { ChangeStream } from '../../src/read/change-stream.js';
@@ -32,7 +32,7 @@ it(`The stream after ${STREAMS_MAX} is refused until one of them has ended`, asy
   instance.addHook('onRequest', (request, _reply, done) => {
     request.scope = {
       project: { id: 'p', workspaceId: 'w' },
-      caller: { actor: { id: 'k' } },
+      known: { key: { id: 'k' }, worksUntil: Infinity },
     } as unknown as Scope;
     done();
   });

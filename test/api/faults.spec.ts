@@ -8,13 +8,17 @@ import Database from 'better-sqlite3';
 import type { Environment, Page } from '../../scripts/client.js';
 import { FaultyDisk, missingDisk } from '../support/faulty-disk.js';
 import { good, Http, refused } from '../support/http.js';
+import { Random, seed } from '../support/random.js';
 import { ADMIN_KEY, ServerProcess, serversOfSuite } from '../support/server-process.js';
 import { unless, until } from '../support/spec.js';
+import { COMMANDS } from '../torture/disk-fault-commands.js';
+import { failDisks } from '../torture/disk-faults.js';
 
 const suite = serversOfSuite();
 const disks: FaultyDisk[] = [];
 const onDisk = unless(missingDisk);
 const CLOCK = pathToFileURL(fileURLToPath(new URL('../support/another-clock.js', import.meta.url))).href;
+const DISK_FAULTS = 4;
 const KEYED = { 'idempotency-key': 'once' };
 
 afterAll(() => {
@@ -86,6 +90,23 @@ describe('A failing disk', () => {
       await good(http.post('/environments', { name: 'during' }, KEYED));
       expect(await namesOf(http)).toEqual(['before', 'during']);
     },
+  );
+});
+
+describe('A disk that fails at any write or fsync of a command', () => {
+  onDisk(
+    `leaves nothing done that is called failed, and nothing undone that is called done (seed ${seed})`,
+    async () => {
+      const command = new Random(seed).pick(COMMANDS);
+      const part = { seed, count: DISK_FAULTS, until: Infinity };
+      const { faults, figures } = await failDisks(part, {
+        commands: [command],
+        isTried: ({ file }) => file.startsWith('events'),
+      });
+      expect(faults).toEqual([]);
+      expect(figures['calls that failed']).toBeGreaterThan(0);
+    },
+    120_000,
   );
 });
 

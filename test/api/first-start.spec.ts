@@ -16,7 +16,7 @@ let key: string;
 
 beforeAll(async () => {
   server = await ServerProcess.start(folder.path, keyless);
-  key = /\bswy_[0-9A-Za-z]{49}\b/.exec(server.stdout)?.[0] ?? '';
+  key = /\bswy_[0-9A-Za-z]{12}_[0-9A-Za-z]{49}\b/.exec(server.stdout)?.[0] ?? '';
 });
 afterAll(async () => {
   await server.kill('SIGKILL');

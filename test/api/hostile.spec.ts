@@ -388,6 +388,18 @@ describe('A request', () => {
     expect(headers.map(([name]) => name)).not.toContain('x-evil');
   });
 
+  it('out of the folder of the pages, or for what no file can be called, is for a path that is not there', async () => {
+    for (const path of ['/docs/../x', '/docs/%2e%2e/x', '/docs/%00', `/docs/${'x'.repeat(300)}`]) {
+      const head = `GET ${path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n`;
+      expect({ path, ...(await rawRequest(server.url, head)) }).toMatchObject({ path, status: 404 });
+    }
+  });
+
+  it('that expects what nobody knows is answered as if it did not', async () => {
+    const head = 'GET /health/live HTTP/1.1\r\nHost: x\r\nExpect: something\r\nConnection: close\r\n\r\n';
+    expect(await rawRequest(server.url, head)).toMatchObject({ status: 200 });
+  });
+
   it('to a path that is not there is a problem, too', async () => {
     for (const path of [
       '/',

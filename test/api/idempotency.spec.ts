@@ -2,7 +2,7 @@
 // also after the server was killed and its views were lost.
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { EVERY_COMMAND, inNeed, sendWithKey, type Command } from '../support/every-command.js';
+import { everyCommand, sendWithKey, textAgain, type Command } from '../support/every-command.js';
 import { good, Http, refused, type Answer } from '../support/http.js';
 import { ADMIN_KEY, serversOfSuite, type ServerProcess } from '../support/server-process.js';
 
@@ -10,12 +10,13 @@ const suite = serversOfSuite();
 let folder: string;
 let server: ServerProcess;
 let http: Http;
+let commands: readonly Command[];
 let keys = 0;
 
 beforeAll(async () => {
   folder = suite.newFolder();
   await start();
-  await inNeed(http);
+  commands = await everyCommand(http);
 });
 
 async function start(): Promise<void> {
@@ -24,7 +25,9 @@ async function start(): Promise<void> {
 }
 
 const newKey = (): string => `key-${(keys += 1)}`;
+/** Once everything is signed: a workspace that is new is told of the signing key at some time of its own. */
 const head = async (): Promise<bigint> => {
+  await good(http.get('/audit/checkpoint'));
   const ready = await http.send<{ position: string }>('GET', '/health/ready');
   return BigInt(ready.body.position);
 };
@@ -35,7 +38,7 @@ const replayed = (answer: Answer) => answer.headers.get('idempotency-replayed');
 describe('A command that is sent again with its key', () => {
   it('has one effect and the first answer, on every route', async () => {
     const first: (Command & { readonly key: string; readonly answer: Answer })[] = [];
-    for (const command of EVERY_COMMAND) {
+    for (const command of commands) {
       const key = newKey();
       const answer = await send(command, key);
       expect({ ...command, ...shown(answer) }).toMatchObject({ status: expect.closeTo(200, -1) });
@@ -45,7 +48,10 @@ describe('A command that is sent again with its key', () => {
     const position = await head();
     for (const { key, answer, ...command } of first) {
       const again = await send(command, key);
-      expect(shown(again)).toEqual(shown(answer));
+      expect({ ...command, ...shown(again) }).toEqual({
+        ...command,
+        ...{ status: answer.status, text: textAgain(command, answer) },
+      });
       expect(replayed(again)).toBe('true');
     }
     expect(await head()).toBe(position);
@@ -54,7 +60,7 @@ describe('A command that is sent again with its key', () => {
     for (const suffix of ['', '-wal', '-shm']) rmSync(join(folder, `views.db${suffix}`), { force: true });
     await start();
     for (const { key, answer, ...command } of first) {
-      expect(shown(await send(command, key))).toEqual(shown(answer));
+      expect((await send(command, key)).text).toBe(textAgain(command, answer));
     }
     expect(await head()).toBe(position);
   });

@@ -8,8 +8,8 @@ import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import Database from 'better-sqlite3';
-import { losesNothing } from '../support/crash-rig.js';
 import { FaultyDisk, missingDisk } from '../support/faulty-disk.js';
+import { losesNothing } from '../support/loses-nothing.js';
 
 const LOSSES = Number(process.env['TEST_POWER_LOSSES'] ?? 8);
 const BARE_LOSSES = 5;
@@ -17,9 +17,8 @@ const BARE_LOG = fileURLToPath(new URL('../support/bare-log.js', import.meta.url
 
 if (missingDisk === '') {
   let disk: FaultyDisk | undefined;
-  losesNothing({
+  losesNothing('power losses', {
     count: LOSSES,
-    what: 'power losses',
     environment: (folder) => (disk ??= new FaultyDisk(folder)).environment,
     afterKill: (random) => disk?.losePower(random.next() < 0.5 ? undefined : random),
   });

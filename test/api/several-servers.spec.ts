@@ -7,7 +7,7 @@ import { missing, PostgresServer } from '../support/postgres-server.js';
 import { seed } from '../support/random.js';
 import { ADMIN_KEY, ServerProcess, serversOfSuite } from '../support/server-process.js';
 import { unless } from '../support/spec.js';
-import { disturbedBy, TwoServers } from '../support/two-servers.js';
+import { disturbedBy, Servers } from '../support/servers.js';
 
 const HISTORIES = Number(process.env['TEST_HISTORIES'] ?? 26);
 const AT_ONCE = 2;
@@ -17,12 +17,12 @@ const STARTS = 6;
 const rule = unless(missing);
 const suite = serversOfSuite();
 let postgres: PostgresServer;
-let two: TwoServers;
+let two: Servers;
 
 beforeAll(async () => {
   if (missing !== '') return;
   postgres = await PostgresServer.start();
-  two = await TwoServers.start(await postgres.newDatabase());
+  two = await Servers.start(await postgres.newDatabase());
 });
 afterAll(async () => {
   if (missing !== '') return;

@@ -6,7 +6,7 @@ import { everythingOn, Histories } from '../support/environment-histories.js';
 import { missing, PostgresServer } from '../support/postgres-server.js';
 import { seed } from '../support/random.js';
 import { unless, until } from '../support/spec.js';
-import { disturbedBy, TwoServers } from '../support/two-servers.js';
+import { disturbedBy, Servers } from '../support/servers.js';
 
 const HISTORIES = Number(process.env['TEST_OUTAGE_HISTORIES'] ?? 6);
 const EVERY_MS = 400;
@@ -32,12 +32,12 @@ const stores: readonly [string, string, () => Promise<Store>][] = [
 describe.each(stores)('Two servers on %s', (_, without, open) => {
   const rule = unless(without);
   let store: Store;
-  let two: TwoServers;
+  let two: Servers;
 
   beforeAll(async () => {
     if (without !== '') return;
     store = await open();
-    two = await TwoServers.start(store.address);
+    two = await Servers.start(store.address);
   });
   afterAll(async () => {
     if (without !== '') return;

@@ -194,6 +194,7 @@ describe('A project', () => {
       defaultEnvironment: null,
       withoutEnvironment: 'first-active',
       createdAt: expect.stringMatching(/Z$/),
+      archivedAt: null,
     });
     expect(await good(http.get(`/projects/${items[0]?.id}`))).toEqual(items[0]);
   });

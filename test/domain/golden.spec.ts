@@ -33,6 +33,7 @@ const goldens = names
 const WORKSPACE = '0198c5a2-1000-7a01-8c11-4b7de2a90f01';
 const PROJECT = '0198c5a2-1001-7b02-9d22-5c8ef3ba1f02';
 const KEY = '0198c5a2-1002-7c03-8e33-6d9fa4cb2f03';
+const CI_KEY = '0198c5a2-1003-7d04-8f44-7ea0b5dc3f13';
 const PRODUCTION = '0198c5a2-2000-7d04-9f44-7ea0b5dc3f04';
 const CHAT = '0198c5a2-3000-7f06-9b66-90c2d7fe5f06';
 const RANKER = '0198c5a2-3001-7a07-8c77-a1d3e80f6f07';
@@ -74,9 +75,18 @@ describe('The golden events', () => {
 });
 
 describe('The golden events, folded as one log,', () => {
-  it('make a workspace whose key was revoked', () => {
+  it('make a workspace whose first key was revoked, and another one rotated', () => {
     const state = fold(access, eventsOf<AccessEvent>('access'));
-    expect(state).toEqual({ exists: true, slug: 'default', name: 'default', keys: new Map() });
+    const until = '2026-03-03T08:50:00.000Z';
+    const key = {
+      ...{ id: CI_KEY, name: 'CI of the shop', prefix: 'swy_9Zt3Lm5cVw0y' },
+      hash: '7e240de74fb1ed08fa08d38063f6a6a91462a815f1f9f1ad0b1d4d3c2f6b8a7e',
+      previous: { hash: '5d41402abc4b2a76b9719d911017c592f1f9f1ad0b1d4d3c2f6b8a7e9c0d1e2f', until },
+      grants: [{ role: 'promoter', projects: [PROJECT], environments: [PRODUCTION] }, { role: 'viewer' }],
+      ...{ expiresAt: '2027-03-02T00:00:00.000Z', issuedBy: KEY, usedOn: '2026-03-02' },
+    };
+    const keys = new Map([[CI_KEY, key]]);
+    expect(state).toEqual({ exists: true, slug: 'default', name: 'Shop GmbH', archived: false, keys });
   });
 
   it('make a project with one environment, renamed, restored and the default', () => {
@@ -86,7 +96,8 @@ describe('The golden events, folded as one log,', () => {
       ...{ color: '#d7263d', archived: false },
     };
     expect(state).toEqual({
-      ...{ exists: true, slug: 'default', name: 'Online shop', withoutEnvironment: 'latest' },
+      ...{ exists: true, slug: 'default', name: 'Online shop', archived: false },
+      withoutEnvironment: 'latest',
       defaultEnvironment: PRODUCTION,
       environments: new Map([[PRODUCTION, production]]),
       slugs: new Map([
@@ -122,9 +133,10 @@ describe('The golden events, folded as one log,', () => {
 
   it('make the views that answer from memory', () => {
     const { directory, activeVersions, resolution } = liveViews(recordedInOrder());
-    expect(directory.keyById(WORKSPACE, KEY)).toBeUndefined();
+    expect(directory.workspace(WORKSPACE)?.state.keys.has(KEY)).toBe(false);
+    expect(directory.keyName(WORKSPACE, KEY)).toBe('administrator');
     const found = directory.project(WORKSPACE, 'default');
-    expect(found).toMatchObject({ id: PROJECT, revision: 8 });
+    expect(found).toMatchObject({ id: PROJECT, revision: 10 });
     expect(directory.environment(found, 'production').slug).toBe('eu-prod');
     const chat = directory.flow(found, 'support-chat');
     expect(chat).toMatchObject({

@@ -34,10 +34,31 @@ describe('A project', () => {
     expect(state.environments.size).toBe(0);
   });
 
-  it('is created once', () =>
-    expect(() =>
-      project.decide(fold(project, [created]), { type: 'CreateProject', slug: 'a', name: 'A' }),
-    ).toThrow('a project is created once'));
+  it('is created once, and the second one is told which field is taken', () => {
+    const again = { type: 'CreateProject', slug: 'default', name: 'Again' } as const;
+    given(created).when(again).refused('project-exists', 'default');
+    const { errors } = refusalOf(() => project.decide(fold(project, [created]), again));
+    expect(errors.map(({ pointer }) => pointer)).toEqual(['/slug']);
+  });
+
+  it('is archived and restored, each once, and keeps everything', () => {
+    const [archived, restored] = [{ type: 'ProjectArchived' }, { type: 'ProjectRestored' }] as const;
+    const history = [created, staging, stagingIsDefault];
+    given(...history)
+      .when({ type: 'ArchiveProject' })
+      .then(archived);
+    given(...history, archived)
+      .when({ type: 'ArchiveProject' })
+      .then();
+    given(...history, archived)
+      .when({ type: 'RestoreProject' })
+      .then(restored);
+    given(...history)
+      .when({ type: 'RestoreProject' })
+      .then();
+    expect(fold(project, [...history, archived]).archived).toBe(true);
+    expect(fold(project, [...history, archived, restored])).toEqual(fold(project, history));
+  });
 
   it('can be renamed, and keeps its slug', () => {
     const renamed: ProjectEvent = { type: 'ProjectRenamed', name: 'Shop' };

@@ -97,8 +97,13 @@ function goldenEntries(): Readonly<Record<string, AuditEntry | undefined>> {
 }
 
 const GOLDEN_SUMMARIES = {
-  'ApiKeyIssued.v1': 'API key administrator was issued',
+  'ApiKeyIssued.v1': 'API key administrator was issued (admin)',
+  'ApiKeyIssued.v1.with-limits':
+    'API key CI of the shop was issued (promoter on eu-prod in default, viewer) until 2027-03-02T00:00:00.000Z',
   'ApiKeyRevoked.v1': 'API key administrator was revoked',
+  'ApiKeyRotated.v1':
+    'API key CI of the shop was rotated; its secret of before works until 2026-03-03T08:50:00.000Z',
+  'ApiKeyUsed.v1': 'API key CI of the shop was in use on 2026-03-02',
   'AttemptDenied.v1':
     'An attempt was denied: release-moved on POST /api/v1/environments/:environment/rollback',
   'CommandAnswered.v1': 'The answer (200) to a command with an idempotency key was kept',
@@ -116,11 +121,18 @@ const GOLDEN_SUMMARIES = {
   'FlowRenamed.v1': 'Flow support-chat was renamed to "Support chat (web)"',
   'FlowSlugReserved.v1': 'The slug support-chat was reserved for a flow',
   'LogRestored.v1': 'The log was restored with 34 of 41 events, and epoch 2 began',
+  'PersonErased.v1': 'The name of person 7c1e5a90-3b7d-8f21-9a64-d2c8e0f4b613 was erased',
+  'ProjectArchived.v1': 'Project default was archived',
   'ProjectCreated.v1': 'Project default was created',
   'ProjectRenamed.v1': 'Project default was renamed to "Online shop"',
+  'ProjectRestored.v1': 'Project default was restored',
   'ProjectSlugReserved.v1': 'The slug default was reserved for a project',
   'ResolutionPolicySet.v1':
     'Without an environment, flows of project default now resolve to their latest versions',
+  'SessionClosed.v1': 'A session was ended by signing out',
+  'SessionOpened.v1': 'Somebody signed in with API key CI of the shop until 2026-03-02T22:10:00.000Z',
+  'SessionOpened.v1.of-a-person':
+    'A person signed in (promoter in default, auditor) until 2026-03-02T22:11:00.000Z',
   'SigningKeyAnnounced.v1': 'The signing key switchyard+96a86c7f was announced',
   'VersionActivated.v1': 'support-chat version 1 was activated in eu-prod, release 1',
   'VersionDeactivated.v1': 'support-chat version 1 was deactivated in eu-prod, release 6',
@@ -132,7 +144,10 @@ const GOLDEN_SUMMARIES = {
     'Promoted ranker 1 → 3 from staging (release 42) to eu-prod, release 3 (part 1 of 2, not complete yet)',
   'VersionsPromoted.v1.part-2-of-2':
     'Promoted translator none → 1 from staging (release 42) to eu-prod, release 3 (part 2 of 2, which completes it)',
+  'WorkspaceArchived.v1': 'Workspace default was archived',
   'WorkspaceCreated.v1': 'Workspace default was created',
+  'WorkspaceRenamed.v1': 'Workspace default was renamed to "Shop GmbH"',
+  'WorkspaceRestored.v1': 'Workspace default was restored',
   'WorkspaceSlugReserved.v1': 'The slug default was reserved for a workspace',
 };
 
@@ -162,7 +177,7 @@ describe('An event is worded', () => {
       ...{ requestId: '0198c5b0-5016-7e0b-8abb-e5172c43af0b' },
       ...{ correlationId: '0198c5b0-5016-7e0b-8abb-e5172c43af0b' },
       ...{ causationId: '0198c5b0-5016-7e0b-8abb-e5172c43af0b' },
-      ...{ ip: '203.0.113.7', userAgent: 'curl/8.5.0' },
+      ...{ ip: '203.0.113.7', userAgent: 'curl/8.5.0', alsoNames: null, summaryAlone: null },
     });
   });
 
@@ -188,7 +203,7 @@ describe('An event is worded', () => {
 
   it('without what is secret or long', () => {
     const texts = Object.values(entries).map((entry) => JSON.stringify(entry));
-    expect(texts.filter((text) => /"(hash|requestHash|content|body)"|help customers/.test(text))).toEqual([]);
+    expect(texts.filter((text) => /"(hash|keyHash|requestHash|content|body)"|help customers/.test(text))).toEqual([]);
     const issued = goldens.find(([name]) => name === 'ApiKeyIssued.v1')?.[1].data as { hash: string };
     expect(texts.join()).not.toContain(issued.hash);
   });

@@ -6,6 +6,7 @@ import { Directory } from '../../projections/directory.js';
 import { flows } from '../../projections/flows.js';
 import { allProjects, projects } from '../../projections/projects.js';
 import { placeOfRelease, placesBelow, releases } from '../../projections/releases.js';
+import { sessions } from '../../projections/sessions.js';
 import { allWorkspaces, workspaces } from '../../projections/workspaces.js';
 import { version } from '../support/environment-log.js';
 import { folded, liveViews, Log, timeOf } from '../support/log.js';
@@ -64,7 +65,11 @@ describe('The table of workspaces', () => {
       state: { exists: true, slug: 'default', name: 'Default' },
     });
     expect([...(workspace?.state.keys.values() ?? [])]).toEqual([
-      { id: 'k2', name: 'administrator', hash: 'hash two', grants: [{ role: 'admin' }] },
+      expect.objectContaining({ id: 'k2', name: 'administrator', hash: 'hash two' }),
+    ]);
+    expect([...(workspace?.issued ?? [])].map(([id, { former }]) => [id, former])).toEqual([
+      ['k1', ['hash one']],
+      ['k2', []],
     ]);
   });
 });
@@ -123,7 +128,7 @@ describe('The directory', () => {
     expect(directory.flow(project, 'f1').slug).toBe('chat');
     expect(directory.flowById('f1')).toMatchObject({ name: 'Talk', latestId: 'v1', latestNumber: 1 });
     expect(directory.keyByHash('hash one')).toMatchObject({ workspaceId: 'w1', key: { id: 'k1' } });
-    expect(directory.keyById('w1', 'k1')?.name).toBe('administrator');
+    expect(directory.keyName('w1', 'k1')).toBe('administrator');
   });
 
   it('finds an environment by a former slug, until another one takes it', () => {
@@ -175,22 +180,76 @@ describe('The directory', () => {
     expect(refusalOf(() => directory.flow(theirs, 'chat')).code).toBe('flow-not-found');
     expect(refusalOf(() => directory.flow(theirs, 'f1')).code).toBe('flow-not-found');
     expect(refusalOf(() => directory.environment(theirs, 'e1')).code).toBe('environment-not-found');
-    expect(directory.keyById('w2', 'k1')).toBeUndefined();
+    expect(directory.keyName('w2', 'k1')).toBeUndefined();
   });
 
-  it('forgets a key that was revoked', () => {
+  it('knows of a key that was revoked what it was called, and who tries it', () => {
     const { log } = world();
     log.append('access-w1', keyIssued('k2', 'hash two'));
     log.append('access-w1', { type: 'ApiKeyRevoked', keyId: 'k1' });
     const fromRows = new Directory();
-    fromRows.load(folded([workspaces, projects, flows], log.recorded));
+    fromRows.load(folded([workspaces, sessions, projects, flows], log.recorded));
     for (const directory of [liveViews(log.recorded).directory, fromRows]) {
       expect(directory.keyByHash('hash one')).toBeUndefined();
-      expect(directory.keyById('w1', 'k1')).toBeUndefined();
+      expect(directory.formerKeyByHash('hash one')).toEqual({ keyId: 'k1', workspaceId: 'w1' });
+      expect(directory.keyName('w1', 'k1')).toBe('administrator');
       expect(directory.keyByHash('hash two')?.key.id).toBe('k2');
     }
   });
+
+  it('knows a key that was rotated by both of its secrets, and of the older ones who tries them', () => {
+    const { log } = world();
+    for (const hash of ['hash two', 'hash three']) log.append('access-w1', keyRotated('k1', hash));
+    for (const directory of bothOf(log)) {
+      expect(directory.formerKeyByHash('hash one')).toEqual({ keyId: 'k1', workspaceId: 'w1' });
+      expect(directory.keyByHash('hash one')).toBeUndefined();
+      expect(directory.keyByHash('hash two')).toMatchObject({ worksUntil: Date.parse(timeOf(99)) });
+      expect(directory.keyByHash('hash three')).toMatchObject({ key: { id: 'k1' }, worksUntil: Infinity });
+    }
+  });
+
+  it('takes a secret that comes back as another key for that one, although the former key goes then', () => {
+    const { log } = world();
+    log.append('access-w1', keyRotated('k1', 'hash two'));
+    log.append('access-w1', keyIssued('k2', 'hash one'));
+    log.append('access-w1', { type: 'ApiKeyRevoked', keyId: 'k1' });
+    for (const directory of bothOf(log)) {
+      expect(directory.keyByHash('hash one')).toMatchObject({ key: { id: 'k2' }, worksUntil: Infinity });
+      expect(directory.formerKeyByHash('hash one')).toBeUndefined();
+      expect(directory.keyByHash('hash two')).toBeUndefined();
+    }
+  });
+
+  it('calls the workspace the first that came first in the log, whatever the clocks said', () => {
+    const { log } = world();
+    const meta = { workspace: 'a', time: '2001-01-01T00:00:00.000Z' };
+    log.append('access-a', { type: 'WorkspaceCreated', slug: 'early', name: 'Early' }, meta);
+    log.append('access-w1', { type: 'WorkspaceRenamed', name: 'Renamed' });
+    for (const directory of bothOf(log)) {
+      expect(directory.allWorkspaces().map(({ id }) => id)).toEqual(['w1', 'a']);
+      expect([directory.isFirst('w1'), directory.isFirst('a')]).toEqual([true, false]);
+    }
+  });
+
+  it('knows all keys of an archived workspace as such, until it is restored', () => {
+    const { log } = world();
+    log.append('access-w1', { type: 'WorkspaceArchived' });
+    for (const directory of bothOf(log)) expect(directory.keyByHash('hash one')?.isArchived).toBe(true);
+    log.append('access-w1', { type: 'WorkspaceRestored' });
+    for (const directory of bothOf(log)) expect(directory.keyByHash('hash one')?.isArchived).toBe(false);
+  });
 });
+
+/** What is known from the log alone, and what a start knows from the rows. */
+function bothOf(log: Log): Directory[] {
+  const fromRows = new Directory();
+  fromRows.load(folded([workspaces, sessions, projects, flows], log.recorded));
+  return [liveViews(log.recorded).directory, fromRows];
+}
+
+function keyRotated(keyId: string, hash: string): DomainEvent {
+  return { type: 'ApiKeyRotated', keyId, hash, prefix: 'swy_new', previousUntil: timeOf(99) };
+}
 
 /** A workspace with a key, a project with two environments, and a flow with a version. */
 function world(): { log: Log; fromLog: Directory; fromRows: Directory } {
@@ -216,7 +275,7 @@ function world(): { log: Log; fromLog: Directory; fromRows: Directory } {
   const content = { content: {}, digest: 'd', label: null, comment: null, forkedFrom: null };
   log.append('flow-f1', { type: 'VersionDrafted', versionId: 'v1', number: 1, ...content });
   const fromRows = new Directory();
-  fromRows.load(folded([workspaces, projects, flows], log.recorded));
+  fromRows.load(folded([workspaces, sessions, projects, flows], log.recorded));
   return { log, fromLog: liveViews(log.recorded).directory, fromRows };
 }
 

@@ -68,7 +68,7 @@ class PlainWording implements Wording {
     if (meta.project === null) return undefined;
     const flowIds = isEnvironmentEvent(event) ? event.changes.map(({ flowId }) => flowId) : [stream];
     const ids = { workspaceId: meta.workspace, projectId: meta.project, environmentId: null };
-    return { ...ids, type: event.type, flowIds: new Set(flowIds) };
+    return { ...ids, type: event.type, flowIds: new Set(flowIds), sourceId: null };
   }
 
   bytesOf({ event, recorded: { position } }: Change) {
@@ -106,7 +106,13 @@ class TestClient implements Outlet {
   constructor(public room = Number.POSITIVE_INFINITY) {}
 
   follow({ changes }: Pick<Engine, 'changes'>, position: Position, wanted: Wanted = () => true): this {
-    this.reader = changes.follow(position, { keyId: 'key', wanted, outlet: this });
+    this.reader = changes.follow(position, {
+      workspaceId: 'w1',
+      worksUntil: Infinity,
+      actorId: 'key',
+      wanted,
+      outlet: this,
+    });
     return this;
   }
 

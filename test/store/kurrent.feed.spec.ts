@@ -85,7 +85,7 @@ describe('A follower of a log on EventStoreDB', () => {
     expect(ids(seen)).toEqual(ours());
     expect(ids(await everything(store, START, 2))).toEqual(ours());
     const kinds = ['access', 'project', 'slug', 'flow', 'environment', 'command', 'record', 'attempt'];
-    expect(OUR_PREFIXES).toEqual(kinds.map((kind) => `${kind}-`));
+    expect(OUR_PREFIXES).toEqual([...kinds, 'session', 'person'].map((kind) => `${kind}-`));
   });
 
   it('is told the end of the log as it is, behind or before events of others', async () => {

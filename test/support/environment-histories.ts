@@ -6,7 +6,7 @@ import { Judge, type Done } from './judge.js';
 import { isLinearizable, type Event, type Outcome } from './linearizability.js';
 import { Random, seed } from './random.js';
 import { ADMIN_KEY } from './server-process.js';
-import type { TwoServers } from './two-servers.js';
+import type { Servers } from './servers.js';
 
 export const CLIENTS = 4;
 export const COMMANDS_EACH = 15;
@@ -25,17 +25,22 @@ interface Recorded {
 }
 
 export class Histories {
-  private readonly random = new Random(seed);
+  private readonly random: Random;
   private readonly flows: KnownFlow[] = [];
   private readonly source = new Map<string, string>();
   private readonly setUp: Done[] = [];
   private made = 0;
 
-  private constructor(private readonly servers: TwoServers) {}
+  private constructor(
+    private readonly servers: Servers,
+    own: number,
+  ) {
+    this.random = new Random(own);
+  }
 
   /** With flows and versions, and a source that does not change any more. */
-  static async over(servers: TwoServers): Promise<Histories> {
-    const histories = new Histories(servers);
+  static async over(servers: Servers, own = seed): Promise<Histories> {
+    const histories = new Histories(servers, own);
     const http = servers.http(0);
     await good(http.post('/environments', { name: SOURCE }));
     for (let number = 1; number <= FLOWS; number += 1) await histories.addFlow(http, `flow-${number}`);

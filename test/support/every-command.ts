@@ -1,16 +1,26 @@
 // Every command that HTTP knows, in an order in which each of them has something to do or rightly has nothing to do.
 import { good, type Answer, type Http } from './http.js';
+import type { NewKey } from './keys.js';
 
 export interface Command {
   readonly method: string;
   readonly path: string;
   readonly body?: unknown;
+  /** Its answer shows a `key` once. */
+  readonly hasSecret?: true;
 }
 
-/** What the commands below are in need of. */
-export async function inNeed(http: Http): Promise<void> {
+/** The commands, and before them whatever they are in need of. */
+export async function everyCommand(http: Http): Promise<readonly Command[]> {
   for (const name of ['development', 'staging']) await good(http.post('/environments', { name }));
   await good(http.post('/flows', { name: 'Greeting', content: { text: 'Hello' } }));
+  const { id } = await good(http.post<NewKey>('/keys', { name: 'Old', grants: [{ role: 'viewer' }] }));
+  return [...EVERY_COMMAND, ...ON_PLACES, ...commandsOnKey(id)];
+}
+
+/** The text that the same command answers with once it has been answered. */
+export function textAgain({ hasSecret }: Command, { text, body }: Answer): string {
+  return hasSecret === true ? JSON.stringify({ ...(body as object), key: null }) : text;
 }
 
 export function sendWithKey(http: Http, { method, path, body }: Command, key: string): Promise<Answer> {
@@ -18,6 +28,7 @@ export function sendWithKey(http: Http, { method, path, body }: Command, key: st
   return http.send(method, `/api/v1${path}`, { headers, ...(body === undefined ? {} : { body }) });
 }
 
+/** Those in the project that is there from the start, whose paths are known before. */
 export const EVERY_COMMAND: readonly Command[] = [
   { method: 'POST', path: '/environments', body: { name: 'production', default: true } },
   { method: 'PATCH', path: '/environments/production', body: { name: 'Live', description: 'Real' } },
@@ -51,3 +62,22 @@ export const EVERY_COMMAND: readonly Command[] = [
   { method: 'POST', path: '/environments/live/archive', body: {} },
   { method: 'POST', path: '/environments/live/restore', body: {} },
 ];
+
+const ON_PLACES: readonly Command[] = [
+  { method: 'POST', path: '/projects', body: { name: 'Garden' } },
+  { method: 'POST', path: '/projects/garden/archive', body: {} },
+  { method: 'POST', path: '/projects/garden/restore', body: {} },
+  { method: 'POST', path: '/workspaces', body: { name: 'Elsewhere' }, hasSecret: true },
+  { method: 'PATCH', path: '/workspaces/elsewhere', body: { name: 'Somewhere' } },
+  { method: 'POST', path: '/workspaces/elsewhere/archive', body: {} },
+  { method: 'POST', path: '/workspaces/elsewhere/restore', body: {} },
+];
+
+function commandsOnKey(id: string): readonly Command[] {
+  const grants = [{ role: 'promoter', environments: ['staging'] }];
+  return [
+    { method: 'POST', path: '/keys', body: { name: 'New', grants }, hasSecret: true },
+    { method: 'POST', path: `/keys/${id}/rotate`, body: { overlapSeconds: 60 }, hasSecret: true },
+    { method: 'DELETE', path: `/keys/${id}`, body: {} },
+  ];
+}

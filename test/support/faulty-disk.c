@@ -3,8 +3,10 @@
  * below FAULTY_DISK_FOLDER is noted in FAULTY_DISK_JOURNAL together with what stood there before, and every fsync too,
  * so that after a kill everything that no fsync covered can be taken back, as a power cut would.
  *
- * FAULTY_DISK_CONTROL names a file whose first word, while it is there, makes calls fail: `fsync-eio` every fsync,
- * `write-enospc` every write, `wal-fsync-eio` only those of write-ahead logs.
+ * FAULTY_DISK_CONTROL names a file whose first word, while it is there, makes calls fail: `fsync-eio` and `fsync-enospc`
+ * every fsync, `write-eio` and `write-enospc` every write, `wal-fsync-eio` every fsync of a write-ahead log. With more
+ * words only some fail: `write-eio 3 once events.db-wal` the third write to a file of such a name from now on, and
+ * `write-eio 3 from events.db-wal` the third and all later ones. That one has failed is told by a file `.hit` beside it.
  *
  * The files that SQLite maps into memory (-shm) are left alone: they mean nothing after a power cut.
  */
@@ -88,14 +90,39 @@ static void note(char kind, const char *path, off_t at, off_t size, const void *
   free(record);
 }
 
-static int told_to(const char *fault) {
+static int matches(const char *fault, const char *call) {
+  return strncmp(fault, call, strlen(call)) == 0 && fault[strlen(call)] == '-';
+}
+
+/* The error that a call has to end in, 0 for none. Calls are counted from the moment at which the control was written. */
+static int told_to_fail(const char *call, const char *path) {
+  static char last[512];
+  static int calls;
   if (control == NULL) return 0;
   int fd = real_open(control, O_RDONLY | O_CLOEXEC);
   if (fd < 0) return 0;
-  char word[64] = {0};
-  ssize_t got = read(fd, word, sizeof word - 1);
+  char text[512] = {0}, fault[64] = {0}, when[16] = {0}, name[256] = {0};
+  int number = 0;
+  ssize_t got = read(fd, text, sizeof text - 1);
   real_close(fd);
-  return got > 0 && strncmp(word, fault, strlen(fault)) == 0;
+  if (got <= 0) return 0;
+  int words = sscanf(text, "%63s %d %15s %255s", fault, &number, when, name);
+  int is_wal = strncmp(fault, "wal-", 4) == 0;
+  if (!matches(is_wal ? fault + 4 : fault, call) || (is_wal && !ends_with(path, "-wal"))) return 0;
+  if (words == 4) {
+    if (!ends_with(path, name)) return 0;
+    pthread_mutex_lock(&lock);
+    if (strcmp(last, text) != 0) calls = 0;
+    strcpy(last, text);
+    calls += 1;
+    int fails = calls == number || (calls > number && strcmp(when, "from") == 0);
+    pthread_mutex_unlock(&lock);
+    if (!fails) return 0;
+    char hit[PATH_MAX];
+    snprintf(hit, sizeof hit, "%s.hit", control);
+    real_close(real_open(hit, O_WRONLY | O_CREAT | O_CLOEXEC, 0600));
+  }
+  return ends_with(fault, "-enospc") ? ENOSPC : EIO;
 }
 
 static off_t size_of(int fd) {
@@ -104,8 +131,9 @@ static off_t size_of(int fd) {
 }
 
 static ssize_t written(int fd, const char *path, const void *data, size_t bytes, off_t at) {
-  if (told_to("write-enospc")) {
-    errno = ENOSPC;
+  int error = told_to_fail("write", path);
+  if (error != 0) {
+    errno = error;
     return -1;
   }
   pthread_mutex_lock(&lock);
@@ -161,8 +189,9 @@ int ftruncate(int fd, off_t to) { return ftruncate64(fd, to); }
 static int synced(int fd, int (*real)(int)) {
   const char *path = watched(fd);
   if (path == NULL) return real(fd);
-  if (told_to("fsync-eio") || (told_to("wal-fsync-eio") && ends_with(path, "-wal"))) {
-    errno = EIO;
+  int error = told_to_fail("fsync", path);
+  if (error != 0) {
+    errno = error;
     return -1;
   }
   /* The disk under the test need not be waited for: what counts is what was asked of it. */

@@ -11,9 +11,9 @@ import {
   writeFileSync,
   writeSync,
 } from 'node:fs';
-import { mkdtempSync, realpathSync } from 'node:fs';
+import { mkdtempSync, realpathSync, renameSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import type { Random } from './random.js';
 
 const SOURCE = 'test/support/faulty-disk.c';
@@ -24,12 +24,19 @@ const NUMBERS = 5;
 export const missingDisk =
   process.platform !== 'linux' ? 'only on Linux' : compiler() === '' ? 'no C compiler' : '';
 if (missingDisk !== '') {
-  process.stdout.write(
+  process.stderr.write(
     `NO FAULTY DISK: ${missingDisk}, so the tests of power loss and failing disks are SKIPPED\n`,
   );
 }
 
-export type DiskFault = 'fsync-eio' | 'wal-fsync-eio' | 'write-enospc';
+export type DiskFault = 'fsync-eio' | 'fsync-enospc' | 'wal-fsync-eio' | 'write-eio' | 'write-enospc';
+
+/** One of the calls that a program makes on files of a name, counted from the moment at which it is chosen. */
+export interface DiskCall {
+  readonly call: 'write' | 'fsync';
+  readonly file: string;
+  readonly number: number;
+}
 
 interface Write {
   readonly kind: 'w' | 't';
@@ -66,8 +73,28 @@ export class FaultyDisk {
     writeFileSync(this.control, fault);
   }
 
+  /** That call alone fails, or that one and all such calls after it. */
+  failAt({ file, number }: DiskCall, fault: DiskFault, when: 'once' | 'from'): void {
+    // Written whole before it is there: the program may look at any time.
+    writeFileSync(`${this.control}.new`, `${fault} ${number} ${when} ${file}`);
+    renameSync(`${this.control}.new`, this.control);
+  }
+
+  get hasFailed(): boolean {
+    return existsSync(`${this.control}.hit`);
+  }
+
   mend(): void {
     rmSync(this.control, { force: true });
+    rmSync(`${this.control}.hit`, { force: true });
+  }
+
+  /** Every write and fsync since the program began, or since power was lost. */
+  calls(): Omit<DiskCall, 'number'>[] {
+    if (!existsSync(this.journal)) return [];
+    return [...recordsIn(readFileSync(this.journal))]
+      .filter(({ kind }) => kind !== 't')
+      .map(({ kind, path }) => ({ call: kind === 's' ? 'fsync' : 'write', file: basename(path) }));
   }
 
   /**
@@ -111,34 +138,29 @@ export class FaultyDisk {
 
   /** In their order: of each file, those after its last fsync. */
   private unsyncedWrites(): Write[] {
-    const bytes = readFileSync(this.journal);
     let open: Write[] = [];
-    const head = 1 + NUMBERS * 8;
-    for (let from = 0; from + head <= bytes.length;) {
-      const kind = bytes.toString('latin1', from, from + 1);
-      const [path = 0, at = 0, size = 0, old = 0, fresh = 0] = Array.from({ length: NUMBERS }, (_, i) =>
-        Number(bytes.readBigUInt64LE(from + 1 + i * 8)),
-      );
-      const ends = [path, old, fresh].reduce<number[]>(
-        (all, part) => [...all, (all.at(-1) ?? 0) + part],
-        [from + head],
-      );
-      const [a = 0, b = 0, c = 0, d = 0] = ends;
-      if (d > bytes.length) break;
-      const name = bytes.toString('utf8', a, b);
-      if (kind === 's') open = open.filter((write) => write.path !== name);
-      else
-        open.push({
-          kind: kind as 'w' | 't',
-          path: name,
-          at,
-          size,
-          old: bytes.subarray(b, c),
-          fresh: bytes.subarray(c, d),
-        });
-      from = d;
+    for (const { kind, ...rest } of recordsIn(readFileSync(this.journal))) {
+      if (kind === 's') open = open.filter(({ path }) => path !== rest.path);
+      else open.push({ kind, ...rest });
     }
     return open;
+  }
+}
+
+/** A kill leaves at most the last record incomplete. */
+function* recordsIn(bytes: Buffer): Generator<Omit<Write, 'kind'> & { readonly kind: 'w' | 't' | 's' }> {
+  const head = 1 + NUMBERS * 8;
+  for (let from = 0; from + head <= bytes.length;) {
+    const kind = bytes.toString('latin1', from, from + 1) as 'w' | 't' | 's';
+    const [path = 0, at = 0, size = 0, old = 0, fresh = 0] = Array.from({ length: NUMBERS }, (_, i) =>
+      Number(bytes.readBigUInt64LE(from + 1 + i * 8)),
+    );
+    const a = from + head;
+    const [b, c, d] = [a + path, a + path + old, a + path + old + fresh];
+    if (d > bytes.length) return;
+    const name = bytes.toString('utf8', a, b);
+    yield { kind, path: name, at, size, old: bytes.subarray(b, c), fresh: bytes.subarray(c, d) };
+    from = d;
   }
 }
 

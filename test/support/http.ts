@@ -1,4 +1,5 @@
 // Plain HTTP for tests: every answer with its status, its headers and its text, and no opinion on any of them.
+import { deepEqual, equal, match } from 'node:assert/strict';
 import type { ProblemBody } from '../../src/api/problem.js';
 
 export interface Answer<Body = unknown> {
@@ -71,18 +72,22 @@ export async function good<Body>(pending: Promise<Answer<Body>>): Promise<Body> 
 /** Holds an answer to what every problem has, and hands its body on. */
 export function problemOf(answer: Answer): ProblemBody {
   const body = answer.body as ProblemBody;
-  expect(answer.headers.get('content-type')).toBe('application/problem+json; charset=utf-8');
-  expect(body).toMatchObject({
-    type: `/problems/${body.code}`,
-    title: expect.stringMatching(/./),
-    status: answer.status,
-    detail: expect.stringMatching(/./),
-    code: expect.stringMatching(/^[a-z]+(-[a-z]+)*$/),
-    requestId: answer.headers.get('x-request-id'),
-  });
+  const shown = `${answer.status}: ${answer.text}`;
+  equal(answer.headers.get('content-type'), 'application/problem+json; charset=utf-8', shown);
+  match(body.code, /^[a-z]+(-[a-z]+)*$/, shown);
+  const { type, status, requestId } = body;
+  deepEqual(
+    { type, status, requestId },
+    {
+      type: `/problems/${body.code}`,
+      status: answer.status,
+      requestId: answer.headers.get('x-request-id'),
+    },
+  );
+  for (const words of [body.title, body.detail]) match(words, /./, shown);
   for (const { pointer, detail } of body.errors ?? []) {
-    expect(pointer).toMatch(/^(\/|$)/);
-    expect(detail).not.toBe('');
+    match(pointer, /^(\/|$)/, shown);
+    match(detail, /./, shown);
   }
   return body;
 }
@@ -91,7 +96,7 @@ export function problemOf(answer: Answer): ProblemBody {
 export async function refused(pending: Promise<Answer>, status: number, code: string): Promise<ProblemBody> {
   const answer = await pending;
   const body = problemOf(answer);
-  expect({ status: answer.status, code: body.code }).toEqual({ status, code });
+  deepEqual({ status: answer.status, code: body.code }, { status, code });
   return body;
 }
 

@@ -5,6 +5,7 @@ import { Agent, get } from 'node:http';
 import { join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import { pino } from 'pino';
+import type { ViewsAnswer } from '../../src/api/answers.js';
 import { readConfig, type Config } from '../../src/config.js';
 import { isEnvironmentEvent, type DomainEvent } from '../../src/domain/events.js';
 import { Engine } from '../../src/engine.js';
@@ -13,10 +14,12 @@ import { FLOWS, PastHistory, SLUGS } from './past-history.js';
 import { PastModel, type LogEvent, type Told } from './past-model.js';
 import { Random, seed } from './random.js';
 import { ADMIN_KEY, temporaryFolder } from './server-process.js';
+import { until } from './spec.js';
 
 const STEPS = 30;
 const FAULTS_SHOWN = 5;
 const STATES_ASKED = 12;
+const REBUILD_MS_MAX = 60_000;
 
 export interface Found {
   readonly asked: number;
@@ -87,6 +90,19 @@ class Travels {
       const again = await this.get(path);
       if (again.text !== text) this.faults.push(`${path} was ${text} and is ${again.text}`);
     }
+  }
+
+  /** The rows that were followed are those that the whole log makes. */
+  async rebuild(): Promise<void> {
+    const headers = { authorization: `Bearer ${ADMIN_KEY}` };
+    await fetch(`${this.server?.url}/api/v1/views/rebuild`, { method: 'POST', headers });
+    await until(async () => !(await this.views()).isRebuilding, REBUILD_MS_MAX);
+    const { lastRebuild, rebuildFailure } = await this.views();
+    if (lastRebuild?.equal !== true) this.faults.push(`Rows made anew differ: ${rebuildFailure ?? ''}`);
+  }
+
+  private async views(): Promise<ViewsAnswer> {
+    return JSON.parse((await this.get('/views')).text) as ViewsAnswer;
   }
 
   private note({ position, timeMs }: LogEvent): void {
@@ -254,6 +270,8 @@ const travels = new Travels(
 try {
   await travels.start();
   for (let number = 1; number <= Number(count); number += 1) await travels.run(number);
+  await travels.askAgain();
+  await travels.rebuild();
   await travels.askAgain();
   await travels.stop();
   for (const suffix of ['', '-wal', '-shm']) rmSync(join(folder.path, `views.db${suffix}`), { force: true });

