@@ -142,7 +142,7 @@ function inWords({ id, slug, name }: Place): string {
 }
 
 function isArchived({ archived, archivedAt }: Place): boolean {
-  return archived ?? archivedAt != null;
+  return archived ?? typeof archivedAt === 'string';
 }
 
 function pathOf(kind: string, reference: string): string {

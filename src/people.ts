@@ -37,7 +37,9 @@ export class People implements PeopleNames {
   /** Throws `StoreRefused`: a file that cannot be read must not be replaced by an empty one. */
   static open(path: string, log: PeopleLog): People {
     try {
-      const { people } = JSON.parse(existsSync(path) ? readFileSync(path, 'utf8') : NOBODY) as { people: Record<string, Person> };
+      const { people } = JSON.parse(existsSync(path) ? readFileSync(path, 'utf8') : NOBODY) as {
+        people: Record<string, Person>;
+      };
       return new People(path, new Map(Object.entries(people)), log);
     } catch (error) {
       const why = error instanceof Error ? error.message : String(error);

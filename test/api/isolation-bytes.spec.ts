@@ -27,7 +27,6 @@ import { good, Http } from '../support/http.js';
 import { ADMIN_KEY, ServerProcess, serversOfSuite } from '../support/server-process.js';
 import { until } from '../support/spec.js';
 
-
 /** The environments of the one project, all of it, another project, another workspace. */
 type Place = 'inside' | 'whole' | 'beside' | 'aside';
 

@@ -84,7 +84,11 @@ export class Matrix {
         const answer = await this.send({ ...met, call: there }, there.body);
         const twin = await this.send({ ...met, call: never }, never.body);
         const isNever = seenOf(answer, holder) === seenOf(twin, holder);
-        this.judge({ ...met, call: there, status: 404 }, answer, isNever && [403, 404].includes(answer.status));
+        this.judge(
+          { ...met, call: there, status: 404 },
+          answer,
+          isNever && [403, 404].includes(answer.status),
+        );
         asked += 1;
       }
     }

@@ -203,7 +203,9 @@ describe('An event is worded', () => {
 
   it('without what is secret or long', () => {
     const texts = Object.values(entries).map((entry) => JSON.stringify(entry));
-    expect(texts.filter((text) => /"(hash|keyHash|requestHash|content|body)"|help customers/.test(text))).toEqual([]);
+    expect(
+      texts.filter((text) => /"(hash|keyHash|requestHash|content|body)"|help customers/.test(text)),
+    ).toEqual([]);
     const issued = goldens.find(([name]) => name === 'ApiKeyIssued.v1')?.[1].data as { hash: string };
     expect(texts.join()).not.toContain(issued.hash);
   });
