@@ -60,7 +60,7 @@ function isRead(name: string, parse: (text: string) => unknown, expected: string
   return ValidateBy({ name, validator: { validate, defaultMessage } });
 }
 
-/** Milliseconds since 1970, undefined for what is no time; what is finer counts for nothing, since events have no finer times. */
+/** Milliseconds since 1970, undefined for what is no time. What is finer counts for nothing: no event is. */
 export function timeOf(text: string): number | undefined {
   const [, day = '', hourMinute = '', second = '', fraction = '', sign, hours, minutes] =
     TIME.exec(text) ?? [];

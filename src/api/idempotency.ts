@@ -88,10 +88,12 @@ export function keepFirstAnswers(
     answered.record(scopeIn(request).callerInWorkspace, { status, body }).then(
       (kept) => done(null, hasSecret || kept.body === null ? payload : named(kept.body)),
       (error: unknown) => {
-        // The effect is in the log all the same, so the answer is true; sent again, it is worded from there.
         const message = error instanceof Error ? error.message : String(error);
         log.warn({ requestId: request.id, error: { message } }, 'the answer to a command could not be kept');
-        done(null, payload);
+        // Where the effect is in the log the answer is true, and sent again it is worded from there. That nothing was
+        // to be done may be otherwise then, and there is nothing that would say so.
+        if (request.idempotency?.hasEffect === true) done(null, payload);
+        else done(error as Error);
       },
     );
   });

@@ -120,6 +120,7 @@ function resolveOperation(): Json {
     'version-not-found',
     'not-active',
     'at-not-reached',
+    'project-archived',
   ] as const;
   const refusals = problemsByStatus([...codes, 'environment-not-found', 'environment-archived']);
   return {

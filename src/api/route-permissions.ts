@@ -5,6 +5,7 @@ import type { Permission } from '../domain/permissions.js';
 import { Refused } from '../domain/refused.js';
 import type { Directory } from '../../projections/directory.js';
 import { isOpen, scopeIn } from './access.js';
+import { Problem } from './problem.js';
 import { forbidden, type Scope } from './scope.js';
 
 declare module 'fastify' {
@@ -108,30 +109,32 @@ export function guardRoutes(instance: FastifyInstance, directory: () => Director
       const requirement = requirementOf(method, route.url);
       if (requirement === undefined)
         throw new Error(`Broken promise: nobody said who may ${method} ${route.url}`);
-      // Who is signed in, the route itself looks at.
-      if (requirement === 'any key' || requirement === 'a session') return;
-      const isInProject = IN_PROJECT.has(requirement.on) || route.url.includes('/:project');
-      route.config = { ...route.config, isInProject };
-      const checked = (check: (scope: Scope, path: PathParts) => void): onRequestHookHandler => {
-        return (request, _reply, done) => {
-          try {
-            check(scopeIn(request), request.params as PathParts);
-            done();
-          } catch (error) {
-            done(error as Error);
-          }
-        };
-      };
+      if (requirement === 'any key') return;
       const permitted = checked((scope, path) => {
+        if (requirement === 'a session') return checkSignedIn(scope);
         checkHeld(requirement, scope, directory());
         if (requirement.on === 'environment') checkNamed(requirement, scope, path);
       });
       route.onRequest = [...[route.onRequest ?? []].flat(), permitted];
+      if (requirement === 'a session') return;
+      const isInProject = IN_PROJECT.has(requirement.on) || route.url.includes('/:project');
+      route.config = { ...route.config, isInProject };
       if (ON_ARCHIVED.has(requirement.permission)) return;
       // Once it is known whether the command was carried out before its project was archived.
       route.preHandler = [...[route.preHandler ?? []].flat(), checked(checkOpen)];
     }
   });
+}
+
+function checked(check: (scope: Scope, path: PathParts) => void): onRequestHookHandler {
+  return (request, _reply, done) => {
+    try {
+      check(scopeIn(request), request.params as PathParts);
+      done();
+    } catch (error) {
+      done(error as Error);
+    }
+  };
 }
 
 /** The requirement of a route as it was registered; undefined for one that has no row. */
@@ -142,6 +145,11 @@ export function requirementOf(method: string, url: string): (typeof REQUIREMENTS
     REQUIREMENTS[`${asked} ${path}`] ??
     REQUIREMENTS[`${asked} ${path.replace(/^\/projects\/:project(?=\/)/, '')}`]
   );
+}
+
+function checkSignedIn({ principal }: Scope): void {
+  if (principal.sessionId !== undefined) return;
+  throw new Problem('unauthorized', 'Nobody is signed in: the request came with a key.');
 }
 
 function checkOpen({ project, isDone }: Scope): void {

@@ -33,19 +33,20 @@ export class AnsweredCommands {
     const effect = this.effectOf(caller);
     const requestHash = (answer ?? effect)?.requestHash;
     if (requestHash !== undefined && requestHash !== caller.idempotency?.requestHash) throw keyReused();
-    return { answer, hasEffect: effect !== undefined };
+    const isOfEffect = answer?.hasEffect !== false || effect === undefined;
+    return { answer: isOfEffect ? answer : null, hasEffect: effect !== undefined };
   }
 
   /** Answers what has been recorded: the answer given here, unless another server was quicker. */
   async record(caller: Caller, { status, body }: FirstAnswer): Promise<FirstAnswer> {
     const isLong = body !== null && Buffer.byteLength(body) > BODY_BYTES_MAX;
     const kept = isLong && this.effectOf(caller) !== undefined ? null : body;
-    const requestHash = caller.idempotency?.requestHash ?? '';
+    const { requestHash = '', hasEffect = false } = caller.idempotency ?? {};
     const { events } = await this.log.run<CommandAnswered | null, CommandAnswered>({
       stream: streamOfCommand(caller),
       load: () => this.load(caller),
       decide: (answered) =>
-        answered === null ? [{ type: 'CommandAnswered', requestHash, status, body: kept }] : [],
+        answered === null ? [{ type: 'CommandAnswered', requestHash, status, body: kept, hasEffect }] : [],
       caller: withoutKey(caller),
     });
     if (events.length > 0) return { status, body };

@@ -32,8 +32,11 @@ export interface Caller {
 export interface Idempotency {
   readonly key: string;
   readonly requestHash: string;
-  /** The log holds its effect: whatever has changed since, it is answered and not refused. */
-  readonly hasEffect: boolean;
+  /**
+   * The log holds its effect: whatever has changed since, it is answered and not refused. Set here once it does, so
+   * that whoever keeps the answer knows of what it tells.
+   */
+  hasEffect: boolean;
 }
 
 /** For an append that leads up to the effect: done again, it changes nothing by itself. */
@@ -105,7 +108,9 @@ export class CommandLog {
       const appends = events.length > 0 && task.dryRun !== true;
       const appending = appends ? this.append(task.stream, events, meta, revision) : this.here();
       const [position] = await Promise.all([appending, workOut(task, events, meta)]);
-      if (position !== undefined) return { events, meta, position };
+      if (position === undefined) continue;
+      if (appends) toldOf(task.caller);
+      return { events, meta, position };
     }
     throw new Refused('concurrent-change', `Others changed ${task.stream} ${ATTEMPTS_MAX} times in between.`);
   }
@@ -129,6 +134,7 @@ export class CommandLog {
     const effect = await this.appendedAt(stream, revision);
     const last = effect.at(-1);
     assert(last !== undefined, 'an effect that the views know is in the log');
+    toldOf(task.caller);
     const events = effect.map(({ event }) => event as Event);
     task.onDecided?.(events, last.meta);
     return { events, meta: last.meta, position: last.position };
@@ -218,6 +224,10 @@ export class CommandLog {
       if (this.queues.get(stream) === mine) this.queues.delete(stream);
     }
   }
+}
+
+function toldOf({ idempotency }: Caller): void {
+  if (idempotency !== undefined) idempotency.hasEffect = true;
 }
 
 /** A promise, so that whatever goes wrong here is thrown only once the append has settled too. */

@@ -8,4 +8,9 @@ export interface CommandAnswered {
   readonly status: number;
   /** JSON text. Null where it is long and the effect is in the log, from which it is worded again. */
   readonly body: string | null;
+  /**
+   * Whether it tells of an effect. One that tells of none counts for nothing where there is one: another server, sent
+   * the same at the same time, found something to do. Unknown of old answers, which are taken to tell of theirs.
+   */
+  readonly hasEffect?: boolean;
 }

@@ -171,14 +171,15 @@ async function sendWhatIsNot(http: Http): Promise<void> {
 
 async function signIn(http: Http): Promise<void> {
   const anonymous = new Listening(http.url, undefined);
-  const sent = { body: { key: canaries.of('administrator key') } };
-  const { headers } = await new Http(http.url, undefined).send('POST', '/api/v1/session', sent);
-  const cookie = headers.get('set-cookie')?.split(';', 1)[0] ?? '';
+  const headers = { 'sec-fetch-site': 'same-origin' };
+  const sent = { body: { key: canaries.of('administrator key') }, headers };
+  const opened = await new Http(http.url, undefined).send('POST', '/api/v1/session', sent);
+  const cookie = opened.headers.get('set-cookie')?.split(';', 1)[0] ?? '';
   canaries.take('secret of a session', cookie.replace(/^[^=]*=/, ''));
   await good(anonymous.get('/session', { cookie }));
   await good(anonymous.get('/flows', { cookie }));
   const wrong = { key: canaries.of('key at the sign-in that never was') };
-  await refused(anonymous.post('/session', wrong), 401, 'unauthorized');
+  await refused(anonymous.post('/session', wrong, headers), 401, 'unauthorized');
   // The provider answers, and makes no sense.
   await anonymous.send('GET', `/auth/oidc/login?returnTo=/${canaries.of('way back from the sign-in')}`);
   const back = `code=${canaries.of('code of a sign-in')}&state=${canaries.of('state of a sign-in')}`;

@@ -32,7 +32,7 @@ it(`The stream after ${STREAMS_MAX} is refused until one of them has ended`, asy
   instance.addHook('onRequest', (request, _reply, done) => {
     request.scope = {
       project: { id: 'p', workspaceId: 'w' },
-      known: { key: { id: 'k' }, worksUntil: Infinity },
+      principal: { actor: { id: 'k' }, worksUntil: Infinity },
     } as unknown as Scope;
     done();
   });

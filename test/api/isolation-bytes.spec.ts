@@ -19,7 +19,7 @@ import {
   type CanaryWorld,
 } from '../isolation/canary-world.js';
 import { ROLES, type Grant, type Role } from '../isolation/grants.js';
-import { questionsTo, type Question } from '../isolation/questions.js';
+import { questionsTo, type Home, type Question } from '../isolation/questions.js';
 import { issue, NO_LIMITS } from '../isolation/world.js';
 import { operationsOf, type ApiDocument, type DescribedOperation } from '../support/api-document.js';
 import { EventClient } from '../support/event-client.js';
@@ -27,8 +27,8 @@ import { good, Http } from '../support/http.js';
 import { ADMIN_KEY, ServerProcess, serversOfSuite } from '../support/server-process.js';
 import { until } from '../support/spec.js';
 
-/** The environments of the one project, all of it, another project, another workspace. */
-type Place = 'inside' | 'whole' | 'beside' | 'aside';
+/** Environments of the one project, of every project, all of the one, another project, another workspace. */
+type Place = 'inside' | 'across' | 'whole' | 'beside' | 'aside';
 
 /** Every so many of the questions are asked in other ways too. */
 const SOME = 5;
@@ -61,10 +61,7 @@ beforeAll(async () => {
   askers = [
     ...(await Promise.all(ROLES.map((role) => asker(`${role} of development`, [inDevelopment(role)])))),
     await asker('everything of development', everything),
-    await asker('administrator of development alone', [
-      alone,
-      { role: 'auditor', environments: ['development'] },
-    ]),
+    await asker('administrator of development', [alone, { ...alone, role: 'auditor' }], 'across'),
     await asker('auditor of the project', [{ role: 'auditor', projects: ['default'] }], 'whole'),
     await asker('administrator of the project', [{ role: 'admin', projects: ['default'] }], 'whole'),
     await asker('administrator beside', [{ role: 'admin', projects: [BESIDE] }], 'beside'),
@@ -83,18 +80,23 @@ async function asker(
   const ofProduction = [CANARY, ...world.hiddenIds];
   const hidden = {
     inside: [...ofProduction, NEIGHBOUR, FOREIGN],
+    across: [...ofProduction, FOREIGN],
     whole: [NEIGHBOUR, FOREIGN],
     beside: [...ofProduction, ...world.projectIds, FOREIGN],
     aside: [...ofProduction, ...world.projectIds, NEIGHBOUR],
   }[place];
-  const isInProject = place === 'inside' || place === 'whole';
-  return { name, key, http: new Http(url, key), place, isInProject, hidden };
+  return { name, key, http: new Http(url, key), place, isInProject: homeOf(place) === 'project', hidden };
 }
 
-/** What of production is a secret to the environments beside it is none to the whole project. */
-function questionsOf({ isInProject, place }: Asker): Question[] {
-  const questions = questionsTo(operations, world, isInProject);
+/** What of production is a secret to the environments beside it is none to the whole project, and so with projects. */
+function questionsOf({ place }: Asker): Question[] {
+  const questions = questionsTo(operations, world, homeOf(place));
+  if (place === 'across') return questions.filter(({ path }) => !path.includes(BESIDE));
   return questions.filter(({ twin }) => place !== 'whole' || twin === undefined);
+}
+
+function homeOf(place: Place): Home {
+  return place === 'beside' || place === 'aside' ? place : 'project';
 }
 
 function found(words: readonly string[], text: string): string[] {
@@ -145,7 +147,7 @@ describe('Whatever a key asks', () => {
 
   it('somebody who may know of it is told by the same questions, so that they would find it', async () => {
     const told = new Set<string>();
-    for (const { path } of questionsTo(operations, world, true)) {
+    for (const { path } of questionsTo(operations, world, 'project')) {
       const { all } = await bytesOf(url, ADMIN_KEY, { method: 'GET', path });
       if (all.includes(CANARY)) told.add(path.replace(/\?.*/, '').replace(/\/\d+$/, ''));
     }

@@ -104,15 +104,31 @@ describe('A command whose answer was lost before it was kept', () => {
 describe('An answer', () => {
   it('is kept whole up to 64 KiB, and beyond where there is no effect to word it from again', async () => {
     const [first] = servers as [(typeof servers)[0]];
-    const kept = async (key: string, bytes: number): Promise<number | undefined> => {
-      await first.answered.record(callerWith(key), { status: 200, body: 'é'.repeat(bytes / 2) });
-      const { answer } = await first.answered.find(callerWith(key));
+    const kept = async (caller: InProject, bytes: number): Promise<number | undefined> => {
+      await first.answered.record(caller, { status: 200, body: 'é'.repeat(bytes / 2) });
+      const { answer } = await first.answered.find(caller);
       return answer?.body === null ? undefined : Buffer.byteLength(answer?.body ?? '');
     };
-    for (const slug of ['short', 'long']) await create(first, callerWith(slug), slug, `id-${slug}`);
-    expect(await kept('short', 65_536)).toBe(65_536);
-    expect(await kept('long', 65_538)).toBeUndefined();
-    expect(await kept('without-effect', 200_000)).toBe(200_000);
+    const [short, long] = [callerWith('short'), callerWith('long')];
+    await create(first, short, 'short', 'id-short');
+    await create(first, long, 'long', 'id-long');
+    expect(await kept(short, 65_536)).toBe(65_536);
+    expect(await kept(long, 65_538)).toBeUndefined();
+    expect(await kept(callerWith('without-effect'), 200_000)).toBe(200_000);
+  });
+
+  it('that tells of nothing done counts for nothing, where another server has done something', async () => {
+    const [first, second] = servers as [(typeof servers)[0], (typeof servers)[0]];
+    const here = callerWith('both');
+    const nothing = { status: 200, body: '{"changed":false}' };
+    expect(await first.answered.record(here, nothing)).toEqual(nothing);
+    expect(await first.answered.find(here)).toMatchObject({ answer: nothing, hasEffect: false });
+    const there = callerWith('both');
+    await create(second, there, 'both', 'id-both');
+    const done = { status: 201, body: '{"changed":true}' };
+    expect(await second.answered.record(there, done)).toEqual(done);
+    await first.follower.upToDate(1_000);
+    expect(await first.answered.find(callerWith('both'))).toEqual({ answer: null, hasEffect: true });
   });
 
   it('that two servers give at once is one: the second gives that of the first', async () => {

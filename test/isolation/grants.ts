@@ -17,9 +17,9 @@ export const MAY: Readonly<Record<Role, readonly string[]>> = {
 };
 
 /**
- * `any key` · `session`: none of the keys here is one · `somewhere` · `project`: of which any part is enough · `environment`: and on those that are named · `whole
- * project` · `workspace` · `installation`: the workspace that came first · `key`: and where that key may do something ·
- * `entry`: and where that happened.
+ * `any key` · `session`: none of the keys here is one · `somewhere` · `project`: of which any part is enough ·
+ * `environment`: and on those that are named · `whole project` · `workspace` · `installation`: the workspace that came
+ * first · `key`: and where that key may do something · `entry`: and where that happened.
  */
 export type Where =
   | 'any key'

@@ -1,4 +1,4 @@
-// The matrix of isolation on one server: every key of a world asked to do everything, and what is wrong with the answers.
+// The matrix of isolation on one server: every key of a world asked to do everything, and what comes of it.
 import { good, Http, problemOf, type Answer } from '../support/http.js';
 import { ADMIN_KEY } from '../support/server-process.js';
 import { until } from '../support/spec.js';

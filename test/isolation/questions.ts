@@ -18,6 +18,9 @@ export interface Question {
   readonly twin?: string;
 }
 
+/** What the one who asks is at home in: the project, the one beside it, or the other workspace. */
+export type Home = 'project' | 'beside' | 'aside';
+
 interface Values {
   readonly plain: readonly string[];
   /** Each beside one of the same length that leads nowhere. */
@@ -35,9 +38,9 @@ const SEARCHED = ['', '-prod', '-gone', ' reasons', '-prod promoted'];
 export function questionsTo(
   operations: readonly DescribedOperation[],
   world: CanaryWorld,
-  isInProject: boolean,
+  home: Home,
 ): Question[] {
-  const values = valuesIn(world, isInProject);
+  const values = valuesIn(world, home);
   return operations
     .filter(({ method }) => method === 'GET')
     .flatMap(({ path, operation }) => {
@@ -119,7 +122,8 @@ function withNeeded(
 }
 
 /** What to put where, by the name of the parameter. Throws for a name that nobody has thought about. */
-function valuesIn(world: CanaryWorld, isInProject: boolean): (name: string, path: string) => Values {
+function valuesIn(world: CanaryWorld, home: Home): (name: string, path: string) => Values {
+  const isInProject = home === 'project';
   const { productionId, deployerId, flowId, versionId, positions, promotedPosition } = world;
   const words = (end: string): readonly [string, string] => [CANARY + end, NEVER + end];
   const environments: readonly (readonly [string, string])[] = [
@@ -139,7 +143,8 @@ function valuesIn(world: CanaryWorld, isInProject: boolean): (name: string, path
     version: { plain: ['1', '2'] },
     ...{ a: { plain: ['1'] }, b: { plain: ['2'] } },
     number: { plain: ['1', '2', '3', '4', '5'] },
-    project: isInProject ? { plain: ['default'], hidden: [[BESIDE, NEVER_BESIDE]] } : { plain: [BESIDE] },
+    project:
+      home === 'beside' ? { plain: [BESIDE] } : { plain: ['default'], hidden: [[BESIDE, NEVER_BESIDE]] },
     workspace: { plain: ['default'], hidden: [[FOREIGN, NEVER_FOREIGN]] },
     key: { plain: [NEVER_ID], hidden: [[deployerId, NEVER_ID]] },
     position: { plain: positions },

@@ -107,6 +107,7 @@ const GOLDEN_SUMMARIES = {
   'AttemptDenied.v1':
     'An attempt was denied: release-moved on POST /api/v1/environments/:environment/rollback',
   'CommandAnswered.v1': 'The answer (200) to a command with an idempotency key was kept',
+  'CommandAnswered.v1.without-effect': 'The answer (200) to a command with an idempotency key was kept',
   'DefaultEnvironmentSet.v1': 'eu-prod became the default environment',
   'EnvironmentArchived.v1': 'Environment eu-prod was archived',
   'EnvironmentCreated.v1': 'Environment production was created',

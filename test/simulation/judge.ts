@@ -66,15 +66,18 @@ class Attempts {
     }
     const done = same.flatMap((one) => effects.get(one.requestId) ?? []);
     if (done.length > 1) throw new Fault(`One key has two effects: ${done.map(words).join(' AND ')}`);
-    const bodies = same.flatMap(({ answer }) =>
-      answer?.kind === 'done' && answer.isKept ? [answer.body] : [],
-    );
+    const [effect] = done;
+    // Another server, sent the same at the same time, may have found nothing to do when nothing was.
+    const isBefore = (one: Attempt, position: string) =>
+      effect !== undefined && one.from < effect.first && BigInt(position) < effect.first;
+    const bodies = same.flatMap((one) => {
+      if (one.answer?.kind !== 'done') return [];
+      const { position } = JSON.parse(one.answer.body) as Done;
+      return isBefore(one, position) ? [] : [one.answer.body];
+    });
     if (new Set(bodies).size > 1)
       throw new Fault(`One key has several answers: ${same.map(told).join(' AND ')}`);
-    // An answer that could not be kept says nothing of what came of the key later.
-    const until = bodies.includes(JSON.stringify(body)) ? attempt.to : BigInt(body.position);
-    const effect = done.find(({ last }) => last <= until);
-    if (effect === undefined) this.checkUnchanged(attempt, same, body);
+    if (effect === undefined || isBefore(attempt, body.position)) this.checkUnchanged(attempt, same, body);
     else this.checkChanged(attempt, effect, body);
   }
 

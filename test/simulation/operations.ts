@@ -110,7 +110,7 @@ export interface Done {
 export type Fact = Readonly<Record<string, unknown>> & { readonly type: string };
 
 export type Answer =
-  | { readonly kind: 'done'; readonly body: string; readonly isKept: boolean }
+  | { readonly kind: 'done'; readonly body: string }
   | { readonly kind: 'refused'; readonly code: string }
   /** Nothing was changed. */
   | { readonly kind: 'unavailable' }

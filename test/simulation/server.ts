@@ -165,14 +165,15 @@ async function carryOut(engine: Engine, { operation, key, ...from }: Request): P
   try {
     const first = await engine.answered.record(keyed, { status: 200, body });
     return done(first.body ?? body);
-  } catch {
-    // As the routes have it: the answer is true, though it could not be kept.
-    return done(body, false);
+  } catch (error) {
+    // As the routes have it: what was done is told all the same.
+    if (!keyed.idempotency.hasEffect) throw error;
+    return done(body);
   }
 }
 
-function done(body: string, isKept = true): Answer {
-  return { kind: 'done', body, isKept };
+function done(body: string): Answer {
+  return { kind: 'done', body };
 }
 
 function answerOf(error: unknown): Answer {

@@ -76,6 +76,7 @@ export class PastHistory {
   private async anyCommand(): Promise<void> {
     const { random } = this;
     const kind = random.below(20);
+    if (kind === 14) return this.archiveForAMoment();
     if (kind === 15) return this.changeKeys();
     if (this.environmentIds.length < ENVIRONMENTS_MAX && kind < 4) return this.createEnvironment();
     if (this.flows.size < FLOWS.length && kind >= 16) return this.createFlow();
@@ -83,6 +84,11 @@ export class PastHistory {
     const flowId = random.pick([...this.flows.keys()]);
     if (kind < 9) return this.onFlow(flowId, this.anyFlowCommand(flowId));
     await this.release(random.pick(this.environmentIds), flowId);
+  }
+
+  private async archiveForAMoment(): Promise<void> {
+    await this.onProject({ type: 'ArchiveProject' });
+    await this.onProject({ type: 'RestoreProject' });
   }
 
   private createEnvironment(slug = this.random.pick(SLUGS)): Promise<void> {

@@ -57,6 +57,7 @@ interface Project {
   policy: string;
   defaultId: string | null;
   readonly createdAt: string;
+  archivedAt: string | null;
 }
 
 interface Run {
@@ -107,7 +108,7 @@ export class PastModel {
   }
 
   projectAnswer(): object {
-    const { id, slug, name, policy, createdAt } = this.known();
+    const { id, slug, name, policy, createdAt, archivedAt } = this.known();
     const asOf = { position: String(this.position) };
     return {
       id,
@@ -116,6 +117,7 @@ export class PastModel {
       defaultEnvironment: this.defaultSlug(),
       withoutEnvironment: policy,
       createdAt,
+      archivedAt,
       ...asOf,
     };
   }
@@ -294,15 +296,17 @@ export class PastModel {
     switch (event.type) {
       case 'ApiKeyIssued':
         return void this.keys.set(event.keyId, event.name);
-      case 'ApiKeyRevoked':
-        return void this.keys.delete(event.keyId);
       case 'ProjectCreated': {
         const { slug, name, withoutEnvironment: policy } = event;
-        this.project = { id, slug, name, policy, defaultId: null, createdAt: time };
+        this.project = { id, slug, name, policy, defaultId: null, createdAt: time, archivedAt: null };
         return;
       }
       case 'ProjectRenamed':
         return void (this.known().name = event.name);
+      case 'ProjectArchived':
+        return void (this.known().archivedAt = time);
+      case 'ProjectRestored':
+        return void (this.known().archivedAt = null);
       case 'ResolutionPolicySet':
         return void (this.known().policy = event.withoutEnvironment);
       case 'DefaultEnvironmentSet':
