@@ -5,4 +5,6 @@ export default {
   testMatch: ['**/*.spec.js'],
   transform: {},
   testTimeout: 60_000,
+  // Most of them wait for a server, a disk or a clock.
+  maxWorkers: '100%',
 };

@@ -22,9 +22,12 @@ export interface FormerKey {
   readonly workspaceId: string;
 }
 
+/** Until whoever keeps the names is there. */
+const NOBODY: PeopleNames = { nameOf: () => undefined, onChange: () => undefined };
+
 export class Directory {
   readonly sessions = new Sessions();
-  people: PeopleNames = { nameOf: () => undefined, onChange: () => undefined };
+  people = NOBODY;
   private readonly workspaces = new Map<string, Workspace>();
   private readonly projects = new Map<string, Project>();
   /** Workspace id to the ids of its projects, by slug. */

@@ -87,7 +87,7 @@ export class Matrix {
         this.judge(
           { ...met, call: there, status: 404 },
           answer,
-          isNever && [403, 404].includes(answer.status),
+          isNever && [403, 404, 422].includes(answer.status),
         );
         asked += 1;
       }

@@ -1,11 +1,11 @@
 // The whole engine in one process, seed by seed, against a plain model: first the rig is shown to find what is planted,
 // then the engine is shown to have nothing to find. TEST_SEED brings a seed again, TEST_SIMULATION_SEEDS runs more.
+import { seed } from '../support/random.js';
 import { unless } from '../support/spec.js';
 import { PLANTS } from '../simulation/plants.js';
 import { run } from '../simulation/run.js';
 import { simulate, type Report } from '../simulation/simulate.js';
 
-const seed = Number(process.env['TEST_SEED'] ?? 1);
 const SEEDS = Number(process.env['TEST_SIMULATION_SEEDS'] ?? 300);
 const SEEDS_TO_MEET_ALL = 300;
 const SEEDS_TO_FIND_A_BUG = 200;
