@@ -5,7 +5,7 @@ import { crc32 } from 'node:zlib';
 const BASE62 = '0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz';
 
 /** What secret scanners may look for. */
-export const KEY_PATTERN = /^swy_[0-9A-Za-z]{12}_[0-9A-Za-z]{49}$/;
+export const KEY_PATTERN = /^(swy_[0-9A-Za-z]{12})_[0-9A-Za-z]{49}$/;
 
 export interface NewKey {
   readonly key: string;
@@ -23,6 +23,11 @@ export function newKey(): NewKey {
   const body = `${prefix}_${random(32, 43)}`;
   const key = body + base62(BigInt(crc32(body)), 6);
   return { key, prefix, hash: hashOfKey(key) };
+}
+
+/** Undefined for a key that was made elsewhere. */
+export function prefixOf(key: string): string | undefined {
+  return KEY_PATTERN.exec(key)?.[1];
 }
 
 /** With 256 random bits there is nothing to guess, so a plain SHA-256 is enough (OWASP ASVS 5.0, 6.5.2). */

@@ -6,7 +6,7 @@ import { access } from '../domain/access.js';
 import { INSTALLATION, streamOf } from '../domain/events.js';
 import type { WorkspaceSlugReserved } from '../domain/slug.events.js';
 import type { LogFollower } from '../read/log-follower.js';
-import { hashOfKey, newKey } from './api-key.js';
+import { hashOfKey, newKey, prefixOf } from './api-key.js';
 import type { Caller, CommandLog } from './command-log.js';
 import { makeDefaultProject } from './default-project.js';
 import { reserveSlug } from './reserve-slug.js';
@@ -53,7 +53,8 @@ export class FirstStart {
 
   /** Answers whether the key was set: one that is made up for a first start gives way to any that is there. */
   private async setKey(workspaceId: string, key: string, onlyFirst: boolean): Promise<boolean> {
-    const command = { type: 'SetAdministratorKey', keyId: uuidv7(), hash: hashOfKey(key) } as const;
+    const kept = { hash: hashOfKey(key), prefix: prefixOf(key) };
+    const command = { type: 'SetAdministratorKey', keyId: uuidv7(), ...kept } as const;
     const { events } = await this.log.run({
       stream: streamOf('access', workspaceId),
       load: () => this.streams.access(workspaceId),

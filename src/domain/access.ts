@@ -54,6 +54,8 @@ export interface SetAdministratorKey {
   readonly type: 'SetAdministratorKey';
   readonly keyId: string;
   readonly hash: string;
+  /** Only of a key that was made here. */
+  readonly prefix?: string | undefined;
 }
 
 export interface IssueKey {
@@ -206,11 +208,17 @@ function keyFrom({ keyId: id, name, hash, grants, prefix, expiresAt, issuedBy }:
   };
 }
 
-function setAdministratorKey(state: AccessState, { keyId, hash }: SetAdministratorKey): AccessEvent[] {
+function setAdministratorKey(
+  state: AccessState,
+  { keyId, hash, prefix }: SetAdministratorKey,
+): AccessEvent[] {
   const before = [...state.keys.values()].filter(isOfInstallation);
   if (before.some((key) => key.hash === hash)) return [];
   return [
-    { type: 'ApiKeyIssued', keyId, name: 'administrator', hash, grants: [{ role: 'admin' }] },
+    {
+      ...{ type: 'ApiKeyIssued', keyId, name: 'administrator', hash, grants: [{ role: 'admin' }] },
+      ...(prefix !== undefined && { prefix }),
+    },
     ...before.map((key) => ({ type: 'ApiKeyRevoked' as const, keyId: key.id })),
   ];
 }

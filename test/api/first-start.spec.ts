@@ -51,6 +51,11 @@ describe('The first start', () => {
     expect(server.stderr).toBe('');
   });
 
+  it('tells later by its prefix which key it was', async () => {
+    const { items } = await good(new Http(server.url, key).get<{ items: { prefix: string }[] }>('/keys'));
+    expect(items.map(({ prefix }) => prefix)).toEqual([key.slice(0, 'swy_'.length + 12)]);
+  });
+
   it('keeps the hash of the key alone', async () => {
     const hash = createHash('sha256').update(key).digest('hex');
     const look = () => {

@@ -61,6 +61,12 @@ describe('The administrator key of the installation', () => {
     ]);
   });
 
+  it('is known by its prefix, where it was made here', () => {
+    given(created)
+      .when({ type: 'SetAdministratorKey', keyId: 'k1', hash: 'hash one', prefix: 'swy_0123456789ab' })
+      .then({ ...firstKey, prefix: 'swy_0123456789ab' });
+  });
+
   it('ends the one before when it is replaced', () => {
     given(created, firstKey)
       .when({ type: 'SetAdministratorKey', keyId: 'k2', hash: 'hash two' })
