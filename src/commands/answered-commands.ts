@@ -5,11 +5,12 @@ import type { CommandAnswered } from '../domain/command.events.js';
 import { streamOf } from '../domain/events.js';
 import { Recorded } from '../domain/recorded.js';
 import type { LogFollower } from '../read/log-follower.js';
-import type { EventStore } from '../store/event-store.js';
+import type { EventStore, StoredEvent } from '../store/event-store.js';
 import { keyReused, withoutKey, type Caller, type CommandLog, type Loaded } from './command-log.js';
 
 /** A longer one is not written down a second time where the effect says the same. */
 const BODY_BYTES_MAX = 65_536;
+const VIEWS_MS_MAX = 10_000;
 
 export type FirstAnswer = Pick<CommandAnswered, 'status' | 'body'>;
 
@@ -27,9 +28,12 @@ export class AnsweredCommands {
     private readonly log: CommandLog,
   ) {}
 
-  /** Throws `idempotency-key-reused`. */
+  /** Throws `idempotency-key-reused`, and `NotCaughtUp`. */
   async find(caller: Caller): Promise<Before> {
-    const { state: answer } = await this.load(caller);
+    const stored = await this.read(caller);
+    // Another server may have answered just now: whoever is told so and looks here sees what was done.
+    if (stored !== undefined) await this.follower.reached(stored.position, VIEWS_MS_MAX);
+    const answer = stored === undefined ? null : answerIn(stored);
     const effect = this.effectOf(caller);
     const requestHash = (answer ?? effect)?.requestHash;
     if (requestHash !== undefined && requestHash !== caller.idempotency?.requestHash) throw keyReused();
@@ -54,14 +58,23 @@ export class AnsweredCommands {
   }
 
   private async load(caller: Caller): Promise<Loaded<CommandAnswered | null>> {
-    const [stored] = await this.store.readStream(streamOfCommand(caller), { limit: 1 });
+    const stored = await this.read(caller);
     if (stored === undefined) return { state: null, revision: -1 };
-    return { state: new Recorded(stored).event as CommandAnswered, revision: stored.revision };
+    return { state: answerIn(stored), revision: stored.revision };
+  }
+
+  private async read(caller: Caller): Promise<StoredEvent | undefined> {
+    const [stored] = await this.store.readStream(streamOfCommand(caller), { limit: 1 });
+    return stored;
   }
 
   private effectOf({ workspaceId, actor, idempotency }: Caller) {
     return this.follower.effectOf({ workspaceId, actorId: actor.id }, idempotency?.key ?? '');
   }
+}
+
+function answerIn(stored: StoredEvent): CommandAnswered {
+  return new Recorded(stored).event as CommandAnswered;
 }
 
 function streamOfCommand({ workspaceId, actor, idempotency }: Caller): string {

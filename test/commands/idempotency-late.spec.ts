@@ -2,6 +2,7 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { AnsweredCommands } from '../../src/commands/answered-commands.js';
 import { CommandLog } from '../../src/commands/command-log.js';
 import { FirstStart } from '../../src/commands/first-start.js';
 import { FlowStream } from '../../src/commands/flow-stream.js';
@@ -56,6 +57,7 @@ async function open(name: string) {
   const streams = new Streams(store, follower);
   return {
     follower,
+    answered: new AnsweredCommands(store, follower, commandLog),
     flows: new FlowStream(commandLog, streams),
     projects: new ProjectStream(commandLog, streams),
     prepare: () => new FirstStart({ commandLog, streams, follower }).prepare(undefined),
@@ -114,6 +116,26 @@ describe('A server that has not heard yet of what another one did', () => {
     while (store.letThrough());
     expect(await again).toEqual(done);
     expect(await typesIn('flow-f')).toEqual(['FlowCreated', 'VersionDrafted']);
+  });
+
+  it('gives the answer that the other one kept once it shows what was done', async () => {
+    store.holds = true;
+    const caller = callerWith('kept');
+    const done = await create(ahead, caller, 'kept', 'id-kept');
+    const answer = { status: 201, body: '{}' };
+    await ahead.answered.record(caller, answer);
+    let positionThen: bigint | undefined;
+    const found = behind.answered.find(callerWith('kept')).then((before) => {
+      positionThen = behind.follower.live.progress.position;
+      return before;
+    });
+    await until(() => store.isWaiting);
+    // Time enough for the server to read the answer.
+    for (let turn = 0; turn < 50; turn += 1) await new Promise(setImmediate);
+    store.holds = false;
+    while (store.letThrough());
+    expect(await found).toMatchObject({ answer, hasEffect: true });
+    expect(positionThen).toBeGreaterThan(done.position);
   });
 
   it('tells all of it, although it has heard of a part alone', async () => {
