@@ -2,7 +2,7 @@
 // this machine, and the in-process double of EventStoreDB in a process of its own.
 import { join } from 'node:path';
 import { copyBetween } from '../cli/copy.js';
-import type { EventStoreAddress } from '../src/config.js';
+import type { EventStoreAddress } from '../src/store-address.js';
 import { PostgresServer, missing } from '../test/support/postgres-server.js';
 import type { Bench } from './bench.js';
 import { startBeside } from './processes.js';

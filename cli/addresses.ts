@@ -1,6 +1,7 @@
 // Addresses of logs as they are given to commands: in the same form as in SWITCHYARD_EVENT_STORE, or as the name of
 // a variable that holds one, since everybody on a machine can read the arguments of a command.
-import { readAddress, readConfig, type EventStoreAddress } from '../src/config.js';
+import { readConfig } from '../src/config.js';
+import { readAddress, type EventStoreAddress } from '../src/store-address.js';
 import { EXIT, Failure } from './exit.js';
 
 export const ADDRESS_HELP = `

@@ -6,7 +6,7 @@ import { ADDRESS_HELP, addressFrom, nameOf } from './addresses.js';
 import { compareLogs, eventsOf, type Comparison, type Difference } from './compare-logs.js';
 import { EXIT, examplesAndCodes, Failure } from './exit.js';
 import { count, counted, showProgress } from './progress.js';
-import type { EventStoreAddress } from '../src/config.js';
+import type { EventStoreAddress } from '../src/store-address.js';
 import {
   AppendTooLarge,
   RevisionConflict,

@@ -1,8 +1,10 @@
 // Reading the audit trail: one entry, or a page of those that have all of some tokens. The index of the windows says
-// which windows may hold any; each of them is searched by itself, and a page ends once it is full or once a window was
-// searched in vain: it may be short then, or empty. So its cost follows what is on it, and not how long the trail is.
+// which windows may hold any; each of them is searched by itself, and a page ends once it is full or once many entries
+// were searched in vain: it may be short then, or empty. So its cost follows what is on it, and not how long the trail
+// is. Where a page ends goes by nothing but entries that the caller may see, or it would tell of the others.
 import type { Actor } from '../src/domain/events.js';
-import { thingToken, tokensIn, windowOf, WINDOW_ENTRIES } from './audit-tokens.js';
+import { thingToken, tokensIn } from './audit-tokens.js';
+import { spanOf, WINDOW_ENTRIES, windowsOver } from './audit-windows.js';
 import type { Rows } from './projection.js';
 
 export interface AuditEntry {
@@ -36,9 +38,11 @@ export interface AuditEntry {
 }
 
 export interface AuditSearch {
-  /** All of them; at least one, or one of `anyOf`. */
+  /** Its number: nothing of another one is looked at. */
+  readonly workspace: number;
+  /** All of them; at least one. */
   readonly tokens: readonly string[];
-  /** One of them at least, where there are any. */
+  /** One of them at least: not everything of the workspace may be seen, but all that these are of. */
   readonly anyOf?: readonly string[];
   readonly noneOf?: readonly string[];
   /** The beginning of one more token. */
@@ -56,7 +60,8 @@ export interface AuditPage {
   readonly next: string | null;
 }
 
-const WINDOWS_AT_ONCE = 32;
+/** A page ends after so many, whatever it has. */
+const WINDOWS_MAX = 64;
 /** A shorter beginning is that of some word in nearly every window, and of far too many words in all of them. */
 const PREFIX_BYTES_MIN = 3;
 
@@ -92,46 +97,92 @@ export function entryAt(rows: Rows, position: bigint): AuditEntry | undefined {
   return entry?.position === String(position) ? entry : undefined;
 }
 
-export function searchTrail(rows: Rows, search: AuditSearch): AuditPage {
-  const { limit, newestFirst } = search;
+/**
+ * A page ends, too, after entries in a row that may be seen and are not what is searched for: as many as two windows
+ * hold. So they need not be counted where two neighbours have what is searched for.
+ */
+export function searchTrail(rows: Rows, search: AuditSearch, windowEntries = WINDOW_ENTRIES): AuditPage {
+  const { limit } = search;
+  const inVainMax = 2 * windowEntries;
   const found: number[] = [];
-  for (const window of windowsFor(rows, search)) {
+  const windows = windowsFor(rows, search);
+  let inVain = 0;
+  let uncounted: (readonly [number, AuditSearch])[] = [];
+  for (const window of windows) {
     const inWindow = entriesIn(rows, search, window, limit + 1 - found.length);
+    const [nearest, farthest] = [inWindow[0], inWindow.at(-1)];
+    uncounted.push([window, before(search, nearest)]);
+    if (nearest === undefined || inVain > 0) {
+      for (const [place, stretch] of uncounted) {
+        const seen = visibleIn(rows, stretch, place, inVainMax - inVain);
+        inVain += seen.count;
+        if (inVain === inVainMax) return pageOf(rows, found, seen.farthest);
+      }
+      uncounted = [];
+    }
     found.push(...inWindow);
     if (found.length > limit) return pageOf(rows, found.slice(0, limit), found[limit - 1]);
-    const edge = newestFirst ? window * WINDOW_ENTRIES : (window + 1) * WINDOW_ENTRIES - 1;
-    const isLast = newestFirst ? edge <= search.first : edge >= search.last;
-    if (inWindow.length === 0 && !isLast) return pageOf(rows, found, edge);
+    if (farthest !== undefined) {
+      inVain = 0;
+      uncounted = [[window, after(search, farthest)]];
+    }
   }
-  return pageOf(rows, found, undefined);
+  return pageOf(rows, found, windows.length < WINDOWS_MAX ? undefined : edgeOf(rows, search, windows.at(-1)));
 }
 
 /** In the direction of the search, those that may hold an entry for it. */
-function* windowsFor(rows: Rows, search: AuditSearch) {
-  const { tokens, anyOf = [], prefix, first, last, newestFirst } = search;
+function windowsFor(rows: Rows, search: AuditSearch): number[] {
+  const { workspace, tokens, anyOf, prefix, first, last, newestFirst } = search;
+  const span = windowsOver(rows, workspace, first, last);
+  if (span === undefined) return [];
+  const here = (all: readonly string[]) => all.map((token) => tokensIn(workspace, token));
   const isSelective = prefix !== undefined && Buffer.byteLength(prefix) >= PREFIX_BYTES_MIN;
-  const match = matchOf({ tokens, anyOf, prefix: isSelective ? prefix : undefined });
-  const sql = select('audit_windows', newestFirst);
-  let [low, high] = [windowOf(first), windowOf(last)];
-  while (low <= high) {
-    const windows = rows.all<{ nr: number }>(sql, match, low, high, WINDOWS_AT_ONCE);
-    for (const { nr } of windows) yield nr;
-    const reached = windows.at(-1)?.nr;
-    if (reached === undefined || windows.length < WINDOWS_AT_ONCE) return;
-    if (newestFirst) high = reached - 1;
-    else low = reached + 1;
-  }
+  // Whether a window has the other tokens may hang on entries of it that may not be seen.
+  const match =
+    anyOf === undefined
+      ? matchOf({ tokens: here(tokens), prefix: isSelective ? tokensIn(workspace, prefix) : undefined })
+      : matchOf({ anyOf: here(anyOf) });
+  const found = rows.all<{ nr: number }>(select('audit_windows', newestFirst), match, ...span, WINDOWS_MAX);
+  return found.map(({ nr }) => nr);
 }
 
 function entriesIn(rows: Rows, search: AuditSearch, window: number, limit: number): number[] {
-  const { tokens, anyOf = [], noneOf = [], prefix, newestFirst } = search;
+  const { tokens, anyOf = [], noneOf = [], prefix, first, last, newestFirst } = search;
   const here = (all: readonly string[]) => all.map((token) => tokensIn(window, token));
   const begin = prefix === undefined ? undefined : tokensIn(window, prefix);
   const match = matchOf({ tokens: here(tokens), anyOf: here(anyOf), noneOf: here(noneOf), prefix: begin });
-  const first = Math.max(search.first, window * WINDOW_ENTRIES);
-  const last = Math.min(search.last, (window + 1) * WINDOW_ENTRIES - 1);
-  const found = rows.all<{ nr: number }>(select('audit_index', newestFirst), ...[match, first, last, limit]);
+  const found = rows.all<{ nr: number }>(select('audit_index', newestFirst), match, first, last, limit);
   return found.map(({ nr }) => nr);
+}
+
+/** How many entries of a window may be seen, up to a limit, and which of these is the farthest. */
+function visibleIn(rows: Rows, search: AuditSearch, window: number, limit: number) {
+  const { workspace, anyOf = [thingToken(workspace)], first, last, newestFirst } = search;
+  const span = search.anyOf === undefined ? spanOf(rows, window) : undefined;
+  if (span !== undefined && first <= span.first && span.last <= last && span.entries <= limit) {
+    return { count: span.entries, farthest: newestFirst ? span.first : span.last };
+  }
+  const match = matchOf({ anyOf: anyOf.map((token) => tokensIn(window, token)) });
+  const sql = `SELECT count(*) AS count, ${newestFirst ? 'min' : 'max'}(nr) AS farthest
+    FROM (${select('audit_index', newestFirst)})`;
+  const seen = rows.get<{ count: number; farthest: number | null }>(sql, match, first, last, limit);
+  return { count: seen?.count ?? 0, farthest: seen?.farthest ?? undefined };
+}
+
+/** The farthest entry of a window that may be seen. */
+function edgeOf(rows: Rows, search: AuditSearch, window = 0): number | undefined {
+  return visibleIn(rows, { ...search, newestFirst: !search.newestFirst }, window, 1).farthest;
+}
+
+/** What comes before an entry in the direction of the search; all of it where there is no such entry. */
+function before(search: AuditSearch, nr: number | undefined): AuditSearch {
+  if (nr === undefined) return search;
+  return search.newestFirst ? { ...search, first: nr + 1 } : { ...search, last: nr - 1 };
+}
+
+function after(search: AuditSearch, nr: number | undefined): AuditSearch {
+  if (nr === undefined) return search;
+  return search.newestFirst ? { ...search, last: nr - 1 } : { ...search, first: nr + 1 };
 }
 
 function select(index: 'audit_index' | 'audit_windows', newestFirst: boolean): string {
@@ -140,14 +191,14 @@ function select(index: 'audit_index' | 'audit_windows', newestFirst: boolean): s
 }
 
 interface Match {
-  readonly tokens: readonly string[];
-  readonly anyOf: readonly string[];
+  readonly tokens?: readonly string[];
+  readonly anyOf?: readonly string[];
   readonly noneOf?: readonly string[];
-  readonly prefix: string | undefined;
+  readonly prefix?: string | undefined;
 }
 
 /** No token has a quote in it. */
-function matchOf({ tokens, anyOf, noneOf = [], prefix }: Match): string {
+function matchOf({ tokens = [], anyOf = [], noneOf = [], prefix }: Match): string {
   const quoted = (all: readonly string[]) => all.map((token) => `"${token}"`);
   const all = quoted(tokens);
   if (anyOf.length > 0) all.push(`(${quoted(anyOf).join(' OR ')})`);

@@ -1,12 +1,6 @@
 // What entries of the audit trail are found by: the words of their text, and a token for everything that they are
 // about. All of it goes into one inverted index, where a dot or a tilde tells the tokens of things from words.
 
-/**
- * Entries are indexed in windows of so many neighbours, and so are the windows themselves: what the search for a
- * page looks at is bounded by a few windows, however long the trail has become.
- */
-export const WINDOW_ENTRIES = 16_384;
-
 /** How FTS5 has to cut the tokens: at spaces alone. */
 export const TOKENIZER = `content='', detail=none, columnsize=0, tokenize="ascii tokenchars './~-'"`;
 
@@ -49,16 +43,15 @@ export function alsoNamesToken(nr: number): string {
 
 export const SYSTEM_TOKEN = '.system';
 
+/** Of what no entry is about. */
+export const NO_TOKEN = '.none';
+
 /** The index folds case and cuts at punctuation, which an id may have. */
 export function correlationToken(id: string): string {
   return `~${id.replace(/[^a-z0-9-]/gu, (character) => `~${(character.codePointAt(0) ?? 0).toString(16)}~`)}`;
 }
 
-export function windowOf(nr: number): number {
-  return Math.floor(nr / WINDOW_ENTRIES);
-}
-
-/** The tokens of an entry, each of its window: the same token of another window is not even looked at. */
-export function tokensIn(window: number, tokens: string): string {
-  return `${window}/${tokens.replaceAll(' ', ` ${window}/`)}`;
+/** The same tokens of one window, or of one workspace: those of another are not even looked at. */
+export function tokensIn(place: number, tokens: string): string {
+  return `${place}/${tokens.replaceAll(' ', ` ${place}/`)}`;
 }

@@ -1,6 +1,6 @@
 // The audit trail: every event of the log as an entry that can be read, filtered and searched from rows alone, worded
 // as things were called when it happened. Entries are numbered without gaps, so that a place among them is found by
-// halving, and indexed in windows (audit-tokens.ts).
+// halving, and indexed in windows (audit-windows.ts).
 import { idInStream, kindOf, type EventMetadata } from '../src/domain/events.js';
 import { Recorded, UnknownEvent, type StoredFact } from '../src/domain/recorded.js';
 import {
@@ -9,21 +9,16 @@ import {
   correlationToken,
   SYSTEM_TOKEN,
   thingToken,
-  TOKENIZER,
-  tokensIn,
   versionToken,
-  windowOf,
   wordsOf,
 } from './audit-tokens.js';
 import type { Draft, Knowledge, Known, Told } from './audit-told.js';
+import { WINDOW_ENTRIES, WINDOWS_SCHEMA, WindowsOfBatch } from './audit-windows.js';
 import { toldOf, toldOfUnknown } from './audit-words.js';
 import type { LogProjection, Tables } from './projection.js';
 
-export const auditTrail: LogProjection = {
-  name: 'audit_trail',
-  version: 2,
-  // A correlation or causation that is not there is the request itself.
-  schema: `CREATE TABLE audit_entries (nr INTEGER PRIMARY KEY, position INTEGER NOT NULL, time TEXT NOT NULL,
+// A correlation or causation that is not there is the request itself.
+const SCHEMA = `CREATE TABLE audit_entries (nr INTEGER PRIMARY KEY, position INTEGER NOT NULL, time TEXT NOT NULL,
       type TEXT NOT NULL, actor_type TEXT NOT NULL, actor INTEGER NOT NULL,
       workspace INTEGER NOT NULL, project INTEGER, environment INTEGER, environment_slug TEXT, flow INTEGER,
       flow_slug TEXT, version_id TEXT, version_number INTEGER, release INTEGER, summary TEXT NOT NULL,
@@ -31,14 +26,22 @@ export const auditTrail: LogProjection = {
       ip TEXT, user_agent TEXT, also_names INTEGER, summary_alone TEXT) STRICT;
     CREATE TABLE audit_things (nr INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, known TEXT) STRICT;
     CREATE TABLE audit_drafts (version_id TEXT PRIMARY KEY, draft TEXT NOT NULL) STRICT, WITHOUT ROWID;
-    CREATE VIRTUAL TABLE audit_index USING fts5(tokens, ${TOKENIZER});
-    CREATE VIRTUAL TABLE audit_windows USING fts5(tokens, ${TOKENIZER})`,
-  take(tables, events) {
-    const batch = new Batch(tables);
-    for (const stored of events) batch.take(stored);
-    batch.write();
-  },
-};
+    ${WINDOWS_SCHEMA}`;
+
+export const auditTrail = auditTrailIn(WINDOW_ENTRIES);
+
+export function auditTrailIn(windowEntries: number): LogProjection {
+  return {
+    name: 'audit_trail',
+    version: 3,
+    schema: SCHEMA,
+    take(tables, events) {
+      const batch = new Batch(tables, windowEntries);
+      for (const stored of events) batch.take(stored);
+      batch.write();
+    },
+  };
+}
 
 /** The id under which a type of event is one of the things that entries are about. */
 export function typeThing(type: string): string {
@@ -66,11 +69,15 @@ const INSERT_ENTRY = `INSERT INTO audit_entries (nr, position, time, type, actor
 class Batch implements Knowledge {
   private readonly things = new Map<string, Thing>();
   private readonly drafts = new Map<string, Draft | null>();
-  private readonly tokensByWindow = new Map<number, string[]>();
+  private readonly windows: WindowsOfBatch;
   private lastNr: number;
   private lastThing: number;
 
-  constructor(private readonly tables: Tables) {
+  constructor(
+    private readonly tables: Tables,
+    windowEntries: number,
+  ) {
+    this.windows = new WindowsOfBatch(tables, windowEntries);
     this.lastNr = tables.get<{ nr: number }>('SELECT max(nr) AS nr FROM audit_entries')?.nr ?? 0;
     this.lastThing = tables.get<{ nr: number }>('SELECT max(nr) AS nr FROM audit_things')?.nr ?? 0;
   }
@@ -133,13 +140,11 @@ class Batch implements Knowledge {
       alsoNames,
       told.alsoNames?.summaryAlone ?? null,
     );
-    this.index(nr, this.tokensOf(told, meta, of));
+    this.windows.take(of.workspace, nr, this.tokensOf(told, meta, of));
   }
 
   write(): void {
-    for (const [window, tokens] of this.tokensByWindow) {
-      this.tables.run('INSERT INTO audit_windows (rowid, tokens) VALUES (?, ?)', window, tokens.join(' '));
-    }
+    this.windows.write();
     for (const [id, { nr, known, isNew, hasChanged }] of this.things) {
       const text = known && JSON.stringify(known);
       if (isNew) this.tables.run('INSERT INTO audit_things (nr, id, known) VALUES (?, ?, ?)', nr, id, text);
@@ -207,14 +212,6 @@ class Batch implements Knowledge {
       if (to !== null) tokens += ` ${versionToken(nr, to.number)}`;
     }
     return tokens;
-  }
-
-  private index(nr: number, tokens: string): void {
-    const window = windowOf(nr);
-    this.tables.run('INSERT INTO audit_index (rowid, tokens) VALUES (?, ?)', nr, tokensIn(window, tokens));
-    const known = this.tokensByWindow.get(window);
-    if (known === undefined) this.tokensByWindow.set(window, [tokens]);
-    else known.push(tokens);
   }
 }
 

@@ -32,6 +32,8 @@ export class Directory {
   private readonly projects = new Map<string, Project>();
   /** Workspace id to the ids of its projects, by slug. */
   private readonly projectsBySlug = new Map<string, Map<string, string>>();
+  /** Environment id to that of its project. */
+  private readonly projectOfEnvironment = new Map<string, string>();
   /** By flow number. */
   private readonly flows: (Flow | undefined)[] = [];
   private readonly keysByHash = new Map<string, KnownKey>();
@@ -96,7 +98,8 @@ export class Directory {
   }
 
   projectsOf(workspaceId: string): Project[] {
-    return [...this.projects.values()].filter((project) => project.workspaceId === workspaceId);
+    const ids = this.projectsBySlug.get(workspaceId)?.values() ?? [];
+    return [...ids].flatMap((id) => this.projects.get(id) ?? []);
   }
 
   /** Throws `project-not-found`. What belongs to another workspace does not exist for this one. */
@@ -124,6 +127,11 @@ export class Directory {
     reference: string,
   ): EnvironmentEntry | undefined {
     return environments.get(slugs.get(reference) ?? reference);
+  }
+
+  /** In whichever project. */
+  environmentById(id: string): EnvironmentEntry | undefined {
+    return this.projects.get(this.projectOfEnvironment.get(id) ?? '')?.state.environments.get(id);
   }
 
   /** As `environment`, and throws `environment-archived`. */
@@ -179,6 +187,7 @@ export class Directory {
   takeProject(event: ProjectEvent, recorded: Recorded): void {
     const id = idInStream(recorded.stream);
     this.keepProject(evolveProject(this.projects.get(id), event, recorded));
+    if (event.type === 'EnvironmentCreated') this.projectOfEnvironment.set(event.environmentId, id);
   }
 
   takeFlow(event: DomainEvent, recorded: Recorded): void {
@@ -192,7 +201,10 @@ export class Directory {
       this.workspaces.set(workspace.id, workspace);
       for (const keyId of workspace.issued.keys()) this.keepKey(workspace, keyId);
     }
-    for (const project of allProjects(rows)) this.keepProject(project);
+    for (const project of allProjects(rows)) {
+      this.keepProject(project);
+      for (const id of project.state.environments.keys()) this.projectOfEnvironment.set(id, project.id);
+    }
     for (const flow of allFlows(rows)) this.keepFlow(flow);
     this.sessions.load(rows);
   }
@@ -214,11 +226,11 @@ export class Directory {
     const actor = { type: 'api-key', id: keyId } as const;
     const isArchived = state.archived;
     const known = { key, actor, name, grants, workspaceId, access, isArchived, keyExpiresAt, use };
-    this.keysByHash.set(key.hash, { ...known, worksUntil: expires });
+    this.keysByHash.set(key.hash, { ...known, worksUntil: expires, secretHash: key.hash });
     this.formerByHash.delete(key.hash);
     if (key.previous === null) return;
     const until = Math.min(expires, Date.parse(key.previous.until));
-    this.keysByHash.set(key.previous.hash, { ...known, worksUntil: until });
+    this.keysByHash.set(key.previous.hash, { ...known, worksUntil: until, secretHash: key.previous.hash });
   }
 
   private keepProject(project: Project): void {

@@ -56,28 +56,36 @@ export function firstReleaseWith(rows: Rows, environmentId: string, flowId: stri
 
 /** A change of one pointer. */
 export interface PointerMove {
-  readonly id: number;
   readonly flowId: string;
   readonly release: number;
   readonly to: VersionRef | null;
 }
 
-/** Of all flows up to a release, newest first and below a change. */
+/** Of all flows up to a release, newest first and below a change; nothing where that one never was. */
 export function movesBelow(
   rows: Rows,
   environmentId: string,
   upTo: number,
-  below: number,
+  below: Pick<PointerMove, 'flowId' | 'release'> | undefined,
   limit: number,
 ): PointerMove[] {
+  const id = below === undefined ? Number.MAX_SAFE_INTEGER : idOf(rows, environmentId, below);
   const found = rows.all<Row>(
     `SELECT changes.*, flow_id FROM numbered_environments AS environments
      CROSS JOIN environment_history AS changes ON changes.environment = environments.id
      CROSS JOIN pointers ON pointers.id = changes.pointer
      WHERE environment_id = ? AND changes.release <= ? AND changes.id < ? ORDER BY changes.id DESC LIMIT ?`,
-    ...[environmentId, upTo, below, limit],
+    ...[environmentId, upTo, id, limit],
   );
   return found.map(moveIn);
+}
+
+function idOf(
+  rows: Rows,
+  environmentId: string,
+  { flowId, release }: Pick<PointerMove, 'flowId' | 'release'>,
+): number {
+  return rows.get<Row>(`${OF_FLOW} AND release = ?`, flowId, environmentId, release)?.id ?? 0;
 }
 
 /** Of one flow, newest first, up to a release. */
@@ -146,7 +154,7 @@ function rowsOfFlow(rows: Rows, environmentId: string, flowId: string, upTo: num
 }
 
 function moveIn(row: Row): PointerMove {
-  return { id: row.id, flowId: row.flow_id, release: row.release, to: placementIn(row).version };
+  return { flowId: row.flow_id, release: row.release, to: placementIn(row).version };
 }
 
 function placementIn({ version_id, number, digest, since }: Row): Placement {

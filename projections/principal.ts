@@ -18,6 +18,8 @@ export interface Principal {
   readonly isArchived: boolean;
   /** Of a key that expires, RFC 3339: what it hands out must not outlive it. */
   readonly keyExpiresAt: string | null;
+  /** SHA-256, in hex, of the key that was shown, or with which the session was opened; none for a person. */
+  readonly secretHash?: string;
   /** The session that it acts in, where it does. */
   readonly sessionId?: string;
   /** Of a key, when it was last used here, in milliseconds since 1970; 0 for never. */

@@ -48,6 +48,8 @@ export class Sessions {
   private readonly byHash = new Map<string, Session>();
   /** Ids of the sessions of each holder, the oldest first. */
   private readonly ofHolder = new Map<string, Set<string>>();
+  /** And of those that end in each minute, so that nobody has to look at all of them for the ones that have ended. */
+  private readonly endingIn = new Map<string, Set<string>>();
   private readonly people = new Map<string, KnownPerson>();
 
   find(hash: string): Session | undefined {
@@ -56,6 +58,11 @@ export class Sessions {
 
   isOpen(id: string): boolean {
     return this.byId.has(id);
+  }
+
+  /** Of a key or a person, the oldest first. */
+  of(holderId: string): Session[] {
+    return [...(this.ofHolder.get(holderId) ?? [])].flatMap((id) => this.byId.get(id) ?? []);
   }
 
   person(id: string): KnownPerson | undefined {
@@ -77,7 +84,7 @@ export class Sessions {
       this.people.set(id, { workspaceId, erasedAt: time, erasures });
       return;
     }
-    for (const session of this.byId.values()) if (session.expiresAt <= time) this.drop(session.id);
+    this.dropEnded(time);
     this.keep(sessionFrom(id, workspaceId, event));
     const [oldest = '', ...others] = this.ofHolder.get(holderOf(event)) ?? [];
     if (others.length >= SESSIONS_OF_HOLDER_MAX) this.drop(oldest);
@@ -97,13 +104,18 @@ export class Sessions {
     }
   }
 
+  private dropEnded(time: string): void {
+    const ended = [...this.endingIn].filter(([minute]) => minute <= minuteOf(time));
+    for (const id of ended.flatMap(([, ids]) => [...ids])) {
+      if ((this.byId.get(id)?.expiresAt ?? '') <= time) this.drop(id);
+    }
+  }
+
   private keep(session: Session): void {
     this.byId.set(session.id, session);
     this.byHash.set(session.hash, session);
-    const holder = holderOf(session);
-    const ids = this.ofHolder.get(holder);
-    if (ids === undefined) this.ofHolder.set(holder, new Set([session.id]));
-    else ids.add(session.id);
+    add(this.ofHolder, holderOf(session), session.id);
+    add(this.endingIn, minuteOf(session.expiresAt), session.id);
   }
 
   private drop(id: string): void {
@@ -111,11 +123,26 @@ export class Sessions {
     if (session === undefined) return;
     this.byId.delete(id);
     this.byHash.delete(session.hash);
-    const holder = holderOf(session);
-    const ids = this.ofHolder.get(holder);
-    ids?.delete(id);
-    if (ids?.size === 0) this.ofHolder.delete(holder);
+    remove(this.ofHolder, holderOf(session), id);
+    remove(this.endingIn, minuteOf(session.expiresAt), id);
   }
+}
+
+function add(sets: Map<string, Set<string>>, name: string, id: string): void {
+  const ids = sets.get(name);
+  if (ids === undefined) sets.set(name, new Set([id]));
+  else ids.add(id);
+}
+
+function remove(sets: Map<string, Set<string>>, name: string, id: string): void {
+  const ids = sets.get(name);
+  ids?.delete(id);
+  if (ids?.size === 0) sets.delete(name);
+}
+
+/** As `2026-03-02T08:16`. */
+function minuteOf(time: string): string {
+  return time.slice(0, 16);
 }
 
 export const sessions: Projection = {

@@ -16,6 +16,7 @@ import { ProjectsController } from './api/projects.controller.js';
 import { RecordController } from './api/record.controller.js';
 import { ReleasesController } from './api/releases.controller.js';
 import { SessionController } from './api/session.controller.js';
+import { SessionsController } from './api/sessions.controller.js';
 import { SignIn } from './api/sign-in.js';
 import { VersionsController } from './api/versions.controller.js';
 import { ViewsController } from './api/views.controller.js';
@@ -55,6 +56,7 @@ import { PointerHistory } from './read/pointer-history.js';
 import { ReleaseLog } from './read/release-log.js';
 import { VersionLog } from './read/version-log.js';
 import { ViewsStatus } from './read/views-status.js';
+import type { SignInConfig } from './sign-in-config.js';
 
 const HANDLERS = [
   ActivateVersionHandler,
@@ -88,7 +90,7 @@ const HANDLERS = [
 
 @Module({})
 export class AppModule {
-  static over(engine: Engine, origin: BrowserOrigin, sessionMs: number): DynamicModule {
+  static over(engine: Engine, origin: BrowserOrigin, settings: SignInConfig): DynamicModule {
     return {
       module: AppModule,
       imports: [CqrsModule.forRoot()],
@@ -96,6 +98,7 @@ export class AppModule {
         WorkspacesController,
         KeysController,
         SessionController,
+        SessionsController,
         ProjectsController,
         EnvironmentsController,
         ReleasesController,
@@ -125,7 +128,7 @@ export class AppModule {
         {
           provide: SignIn,
           inject: [CommandBus],
-          useFactory: (bus: CommandBus) => new SignIn(bus, engine.follower, origin, sessionMs),
+          useFactory: (bus: CommandBus) => new SignIn(bus, engine.follower, origin, settings),
         },
         AccessStream,
         ProjectStream,

@@ -1,17 +1,14 @@
 // What the operator may set, read from the environment once, here and nowhere else.
 // All that is wrong is named at once, one line each, so that a start fails one time and not five.
+import { readFileSync } from 'node:fs';
 import { isIP } from 'node:net';
 import { join, resolve } from 'node:path';
 import { readHttpConfig, type HttpConfig, type SettingsReader } from './http-config.js';
+import { leadingOutInPlain } from './plain-addresses.js';
 import { readSignInConfig, type SignInConfig } from './sign-in-config.js';
+import { readAddress, type EventStoreAddress } from './store-address.js';
 
 export type LogLevel = 'fatal' | 'error' | 'warn' | 'info' | 'debug' | 'trace' | 'silent';
-
-/** Where the log is: in a file of this machine, or in a server that several Switchyards may share. */
-export type EventStoreAddress =
-  | { readonly kind: 'sqlite'; readonly path: string }
-  /** The address may hold a password: it never reaches logs, errors or answers. */
-  | { readonly kind: 'postgres' | 'kurrentdb'; readonly url: string };
 
 /** Where signed checkpoints are sent beside `heads.log`. An address may hold a secret. */
 export type CheckpointSinkAddress =
@@ -41,6 +38,8 @@ export interface Config {
   readonly signIn: SignInConfig;
   /** Whether traces are sent. Where to, and how, OpenTelemetry reads from its own variables. */
   readonly tracing: boolean;
+  /** Names of the settings that lead to another machine without TLS. */
+  readonly plain: readonly string[];
 }
 
 export class ConfigRefused extends Error {
@@ -56,7 +55,7 @@ type Environment = Readonly<Record<string, string | undefined>>;
 export function readConfig(environment: Environment = process.env): Config {
   const reader = new ConfigReader(environment);
   const dataFolder = resolve(reader.text('SWITCHYARD_DATA') ?? './data');
-  const config: Config = {
+  const config: Omit<Config, 'plain'> = {
     port: reader.port(),
     host: reader.host(),
     dataFolder,
@@ -72,19 +71,23 @@ export function readConfig(environment: Environment = process.env): Config {
   if (reader.problems.length > 0) {
     throw new ConfigRefused(reader.problems);
   }
-  return config;
+  return { ...config, plain: reader.plain(config) };
 }
 
 const NAMES = new Set([
   'SWITCHYARD_ADMIN_KEY',
+  'SWITCHYARD_ADMIN_KEY_FILE',
   'SWITCHYARD_CHECKPOINT_SINK',
   'SWITCHYARD_DATA',
   'SWITCHYARD_EVENT_STORE',
+  'SWITCHYARD_EVENT_STORE_FILE',
   'SWITCHYARD_HEADS',
+  'SWITCHYARD_KEY_SIGN_IN',
   'SWITCHYARD_LOG_LEVEL',
   'SWITCHYARD_LOG_NAME',
   'SWITCHYARD_LOG_REQUESTS',
   'SWITCHYARD_MAX_CONNECTIONS',
+  'SWITCHYARD_OIDC_ACR_VALUES',
   'SWITCHYARD_OIDC_CLIENT_ID',
   'SWITCHYARD_OIDC_CLIENT_SECRET',
   'SWITCHYARD_OIDC_CLIENT_SECRET_FILE',
@@ -97,6 +100,7 @@ const NAMES = new Set([
   'SWITCHYARD_RATE_LIMIT_UNAUTHORIZED',
   'SWITCHYARD_RATE_LIMIT_WORKSPACE',
   'SWITCHYARD_SESSION_HOURS',
+  'SWITCHYARD_SESSION_IDLE_MINUTES',
   'SWITCHYARD_SIGNING_KEY',
   'SWITCHYARD_SOURCE_ADDRESS',
   'SWITCHYARD_TRUST_PROXY',
@@ -109,14 +113,6 @@ const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'
 const HOST_NAME = /^[A-Za-z0-9]([A-Za-z0-9._-]{0,251}[A-Za-z0-9])?$/;
 const LOG_NAME = /^[A-Za-z0-9._-]{1,100}$/;
 const ADMIN_KEY = /^[\x21-\x7e]{32,256}$/;
-const SCHEMES: Readonly<Record<string, 'postgres' | 'kurrentdb'>> = {
-  postgres: 'postgres',
-  postgresql: 'postgres',
-  esdb: 'kurrentdb',
-  'esdb+discover': 'kurrentdb',
-  kurrentdb: 'kurrentdb',
-  'kurrentdb+discover': 'kurrentdb',
-};
 
 /** Reads on after a bad value, with a stand-in for it: the problems decide in the end. */
 class ConfigReader implements SettingsReader {
@@ -132,6 +128,23 @@ class ConfigReader implements SettingsReader {
       return undefined;
     }
     return value;
+  }
+
+  /** Itself, or in a file that another setting names. Empty where that cannot be had, which is among the problems. */
+  secret(name: string): string | undefined {
+    const path = this.text(`${name}_FILE`);
+    const value = this.text(name);
+    if (path === undefined) return value;
+    if (value !== undefined) this.problems.push(`${name} and ${name}_FILE are both set`);
+    try {
+      const text = readFileSync(path, 'utf8').trim();
+      if (text === '') this.problems.push(`${name}_FILE: ${quoted(path)} is empty`);
+      return text;
+    } catch (error) {
+      const { code: why = 'unknown' } = error as NodeJS.ErrnoException;
+      this.problems.push(`${name}_FILE: ${quoted(path)} cannot be read (${why})`);
+      return '';
+    }
   }
 
   port(): number {
@@ -151,15 +164,15 @@ class ConfigReader implements SettingsReader {
   }
 
   eventStore(dataFolder: string): EventStoreAddress {
-    const address = readAddress(this.text('SWITCHYARD_EVENT_STORE') ?? 'sqlite:', dataFolder);
+    const address = readAddress(this.secret('SWITCHYARD_EVENT_STORE') || 'sqlite:', dataFolder);
     if (typeof address !== 'string') return address;
     this.problems.push(`SWITCHYARD_EVENT_STORE ${address}`);
     return { kind: 'sqlite', path: join(dataFolder, 'events.db') };
   }
 
   adminKey(): string | undefined {
-    const key = this.text('SWITCHYARD_ADMIN_KEY');
-    if (key !== undefined && !ADMIN_KEY.test(key)) {
+    const key = this.secret('SWITCHYARD_ADMIN_KEY');
+    if (key && !ADMIN_KEY.test(key)) {
       this.problems.push('SWITCHYARD_ADMIN_KEY must be 32 to 256 printable ASCII characters without spaces');
     }
     return key;
@@ -201,13 +214,31 @@ class ConfigReader implements SettingsReader {
     const isOff =
       environment['OTEL_SDK_DISABLED'] === 'true' || environment['OTEL_TRACES_EXPORTER'] === 'none';
     if (isOff) return false;
-    const names = ['OTEL_EXPORTER_OTLP_ENDPOINT', 'OTEL_EXPORTER_OTLP_TRACES_ENDPOINT'];
-    const set = names.filter((name) => (environment[name] ?? '') !== '');
+    const set = this.collectors();
     for (const name of set) {
       if (isWebAddress(environment[name] ?? '')) continue;
       this.problems.push(`${name} must begin with https:// or http://`);
     }
     return set.length > 0;
+  }
+
+  plain({
+    eventStore,
+    record: { sink },
+    tracing,
+  }: Pick<Config, 'eventStore' | 'record' | 'tracing'>): string[] {
+    const [collector = ''] = tracing ? this.collectors() : [];
+    return leadingOutInPlain({
+      SWITCHYARD_EVENT_STORE: 'url' in eventStore ? eventStore.url : undefined,
+      SWITCHYARD_CHECKPOINT_SINK: sink && 'url' in sink ? sink.url : undefined,
+      [collector]: this.environment[collector],
+    });
+  }
+
+  /** The names that are set; the first one counts. */
+  private collectors(): string[] {
+    const names = ['OTEL_EXPORTER_OTLP_TRACES_ENDPOINT', 'OTEL_EXPORTER_OTLP_ENDPOINT'];
+    return names.filter((name) => (this.environment[name] ?? '') !== '');
   }
 
   oneOf<Word extends string>(name: string, words: readonly Word[], usual: Word): Word {
@@ -235,24 +266,6 @@ class ConfigReader implements SettingsReader {
       }
     }
   }
-}
-
-/** An address, or what is wrong with it. The text itself is never repeated: it may hold a password. */
-export function readAddress(text: string, dataFolder: string): EventStoreAddress | string {
-  const scheme = /^([a-z+]+):/.exec(text)?.[1] ?? '';
-  if (scheme === 'sqlite') return readSqliteAddress(text.slice('sqlite:'.length), dataFolder);
-  const kind = Object.hasOwn(SCHEMES, scheme) ? SCHEMES[scheme] : undefined;
-  if (kind === undefined) {
-    return 'must begin with sqlite:, postgres://, esdb://, esdb+discover:// or kurrentdb://';
-  }
-  return /^[a-z+]+:\/\/\S/.test(text) ? { kind, url: text } : `must name a host after ${scheme}://`;
-}
-
-function readSqliteAddress(path: string, dataFolder: string): EventStoreAddress | string {
-  if (path.startsWith(':') || path.endsWith('/')) {
-    return 'must name a file after sqlite:';
-  }
-  return { kind: 'sqlite', path: path === '' ? join(dataFolder, 'events.db') : resolve(path) };
 }
 
 function isWebAddress(text: string): boolean {

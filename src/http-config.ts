@@ -32,6 +32,7 @@ export interface HttpConfig {
 export interface SettingsReader {
   readonly problems: string[];
   text(name: string): string | undefined;
+  secret(name: string): string | undefined;
   oneOf<Word extends string>(name: string, words: readonly Word[], usual: Word): Word;
   whole(name: string, usual: number, range: readonly [min: number, max: number]): number;
 }

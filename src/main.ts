@@ -21,6 +21,7 @@ try {
 
 async function start(config: Config): Promise<void> {
   const log = openLog(config);
+  for (const setting of config.plain) log.warn({ setting }, 'another machine is reached without TLS');
   // Loaded only when it is wanted: a start without it neither waits nor pays for it.
   const tracing = config.tracing ? (await import('./tracing.js')).openTracing(log) : undefined;
   const engine = await Engine.open(config, log);

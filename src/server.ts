@@ -3,12 +3,13 @@ import { NestFactory } from '@nestjs/core';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import type { FastifyInstance } from 'fastify';
 import type { Logger } from 'pino';
-import { guardAccess } from './api/access.js';
+import { guardAccess, identifyCallers } from './api/access.js';
 import { recordDenied } from './api/denied-attempts.js';
 import { ChangeEvents } from './api/change-events.js';
 import { BrowserOrigin } from './api/cross-site.js';
 import { EventsRoute } from './api/events.route.js';
 import { createAdapter } from './api/fastify.js';
+import { endIdleSessions } from './api/idle-sessions.js';
 import { keepFirstAnswers } from './api/idempotency.js';
 import { Metrics } from './api/metrics.js';
 import { OidcClient } from './api/oidc-client.js';
@@ -47,7 +48,7 @@ export async function serve(
 ): Promise<Server> {
   const adapter = createAdapter({ log, trustedProxies: http.trustedProxies });
   const origin = new BrowserOrigin(signIn.publicOrigin);
-  const module = AppModule.over(engine, origin, signIn.sessionMs);
+  const module = AppModule.over(engine, origin, signIn);
   const app = await NestFactory.create<NestFastifyApplication>(module, adapter, {
     logger: false,
     abortOnError: false,
@@ -67,9 +68,11 @@ export async function serve(
   const attempts = new AttemptRecorder(engine.store, engine.commandLog, log);
   const keyUse = new KeyUseRecorder(app.get(AccessStream), () => engine.follower.live.directory, log);
   recordDenied(instance, attempts, engine.follower);
-  guardAccess(instance, engine.follower, origin);
-  // Before anything is denied: whoever is denied is counted too.
+  identifyCallers(instance, engine.follower, origin);
+  endIdleSessions(instance, signIn.sessionIdleMs);
+  // Before anything is denied or not found: whoever is refused is counted too.
   limits.limitCallers(instance);
+  guardAccess(instance, engine.follower, origin);
   guardRoutes(instance, () => engine.follower.live.directory);
   waitForPosition(instance, engine.follower);
   keepFirstAnswers(instance, engine.answeredCommands, engine.people, log);

@@ -1,13 +1,16 @@
 // What the operator may set of how people sign in: for how long, at which address, and through which identity
 // provider. Read for src/config.ts, which knows the environment.
-import { readFileSync } from 'node:fs';
 import { ROLES, type Role } from './domain/access.events.js';
 import type { SettingsReader } from './http-config.js';
 
 export interface SignInConfig {
   readonly sessionMs: number;
+  /** After so long without a request a session is over. */
+  readonly sessionIdleMs: number;
   /** The origin at which browsers see this server; undefined where it is only known from requests. */
   readonly publicOrigin: string | undefined;
+  /** Whether a key opens a session. */
+  readonly takesKeys: boolean;
   readonly oidc: OidcConfig | undefined;
 }
 
@@ -18,6 +21,8 @@ export interface OidcConfig {
   /** Where the provider sends people back to. */
   readonly publicOrigin: string;
   readonly scopes: string;
+  /** How somebody has to have signed in there, one of these; empty where that is left to the provider. */
+  readonly acrValues: readonly string[];
   readonly rules: readonly RoleRule[];
 }
 
@@ -38,14 +43,16 @@ export interface RuleGrant {
 
 const HOURS = [1, 24 * 30] as const;
 const HOUR_MS = 3_600_000;
-const OIDC_NAMES = ['CLIENT_ID', 'CLIENT_SECRET', 'CLIENT_SECRET_FILE', 'ROLES', 'SCOPES'];
+const OIDC_NAMES = ['ACR_VALUES', 'CLIENT_ID', 'CLIENT_SECRET', 'CLIENT_SECRET_FILE', 'ROLES', 'SCOPES'];
 const LOOPBACK = /^(localhost|127\.\d+\.\d+\.\d+|\[::1\])$/;
 
 export function readSignInConfig(reader: SettingsReader): SignInConfig {
   const publicOrigin = originIn(reader);
   return {
     sessionMs: reader.whole('SWITCHYARD_SESSION_HOURS', 12, HOURS) * HOUR_MS,
+    sessionIdleMs: reader.whole('SWITCHYARD_SESSION_IDLE_MINUTES', 120, [1, 43_200]) * 60_000,
     publicOrigin,
+    takesKeys: reader.oneOf('SWITCHYARD_KEY_SIGN_IN', ['on', 'off'], 'on') === 'on',
     oidc: oidcIn(reader, publicOrigin),
   };
 }
@@ -78,8 +85,13 @@ function oidcIn(reader: SettingsReader, publicOrigin: string | undefined): OidcC
   const config = {
     issuer,
     clientId: needed(reader, 'SWITCHYARD_OIDC_CLIENT_ID', reader.text('SWITCHYARD_OIDC_CLIENT_ID')),
-    clientSecret: needed(reader, 'SWITCHYARD_OIDC_CLIENT_SECRET', secretIn(reader)),
+    clientSecret: needed(
+      reader,
+      'SWITCHYARD_OIDC_CLIENT_SECRET',
+      reader.secret('SWITCHYARD_OIDC_CLIENT_SECRET'),
+    ),
     scopes: reader.text('SWITCHYARD_OIDC_SCOPES') ?? 'openid profile email',
+    acrValues: reader.text('SWITCHYARD_OIDC_ACR_VALUES')?.trim().split(/\s+/) ?? [],
     rules: rulesIn(reader),
   };
   if (!config.scopes.split(' ').includes('openid'))
@@ -92,24 +104,6 @@ function oidcIn(reader: SettingsReader, publicOrigin: string | undefined): OidcC
 function needed(reader: SettingsReader, name: string, value: string | undefined): string {
   if (value === undefined) reader.problems.push(`SWITCHYARD_OIDC_ISSUER needs ${name} beside it`);
   return value ?? '';
-}
-
-/** In a variable, or in a file whose name is in a variable: what is wrong with it is said without it. */
-function secretIn(reader: SettingsReader): string | undefined {
-  const path = reader.text('SWITCHYARD_OIDC_CLIENT_SECRET_FILE');
-  const secret = reader.text('SWITCHYARD_OIDC_CLIENT_SECRET');
-  if (path === undefined) return secret;
-  if (secret !== undefined)
-    reader.problems.push('SWITCHYARD_OIDC_CLIENT_SECRET and SWITCHYARD_OIDC_CLIENT_SECRET_FILE are both set');
-  try {
-    const text = readFileSync(path, 'utf8').trim();
-    if (text !== '') return text;
-    reader.problems.push(`SWITCHYARD_OIDC_CLIENT_SECRET_FILE: ${path} is empty`);
-  } catch (error) {
-    const { code: why = 'unknown' } = error as NodeJS.ErrnoException;
-    reader.problems.push(`SWITCHYARD_OIDC_CLIENT_SECRET_FILE: ${path} cannot be read (${why})`);
-  }
-  return '';
 }
 
 function rulesIn(reader: SettingsReader): RoleRule[] {

@@ -1,5 +1,7 @@
-import { resolve } from 'node:path';
+import { writeFileSync } from 'node:fs';
+import { join, resolve } from 'node:path';
 import { ConfigRefused, readConfig } from '../src/config.js';
+import { temporaryFolder } from './support/server-process.js';
 
 function problems(environment: Record<string, string>): readonly string[] {
   try {
@@ -37,8 +39,15 @@ describe('the configuration', () => {
         sourceAddress: 'keep',
         loggedRequests: 'problems',
       },
-      signIn: { sessionMs: 12 * 3_600_000, publicOrigin: undefined, oidc: undefined },
+      signIn: {
+        sessionMs: 12 * 3_600_000,
+        sessionIdleMs: 7_200_000,
+        takesKeys: true,
+        publicOrigin: undefined,
+        oidc: undefined,
+      },
       tracing: false,
+      plain: [],
     });
   });
 
@@ -63,6 +72,8 @@ describe('the configuration', () => {
       SWITCHYARD_SOURCE_ADDRESS: 'truncate',
       SWITCHYARD_LOG_REQUESTS: 'all',
       SWITCHYARD_SESSION_HOURS: '1',
+      SWITCHYARD_KEY_SIGN_IN: 'off',
+      SWITCHYARD_SESSION_IDLE_MINUTES: '1',
       SWITCHYARD_PUBLIC_URL: 'https://switchyard.example.com/',
       OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: 'https://collector:4318/v1/traces',
       SWITCHYARD_URL: 'http://localhost:3000',
@@ -88,8 +99,15 @@ describe('the configuration', () => {
         sourceAddress: 'truncate',
         loggedRequests: 'all',
       },
-      signIn: { sessionMs: 3_600_000, publicOrigin: 'https://switchyard.example.com', oidc: undefined },
+      signIn: {
+        sessionMs: 3_600_000,
+        sessionIdleMs: 60_000,
+        takesKeys: false,
+        publicOrigin: 'https://switchyard.example.com',
+        oidc: undefined,
+      },
       tracing: true,
+      plain: [],
     });
     const { eventStore } = readConfig({ SWITCHYARD_DATA: '/a', SWITCHYARD_EVENT_STORE: 'sqlite:' });
     expect(eventStore).toEqual({ kind: 'sqlite', path: '/a/events.db' });
@@ -162,6 +180,33 @@ describe('the configuration', () => {
       expect(lines[0]).not.toContain(KEY);
     }
     expect(readConfig({ SWITCHYARD_ADMIN_KEY: 'x'.repeat(256) }).adminKey).toHaveLength(256);
+  });
+
+  it('takes the admin key and the address of the store from files, and never repeats what is in them', () => {
+    const folder = temporaryFolder();
+    const path = join(folder.path, 'secret');
+    const cases = [
+      ['SWITCHYARD_ADMIN_KEY', KEY, 'hunter2'],
+      ['SWITCHYARD_EVENT_STORE', 'postgres://u:hunter2@db/switchyard', 'mysql://u:hunter2@db'],
+    ] as const;
+    for (const [name, good, bad] of cases) {
+      writeFileSync(path, `${good}\n`);
+      const { adminKey, eventStore } = readConfig({ [`${name}_FILE`]: path });
+      expect([adminKey, 'url' in eventStore && eventStore.url]).toContain(good);
+      expect(problems({ [name]: good, [`${name}_FILE`]: path })).toEqual([
+        `${name} and ${name}_FILE are both set`,
+      ]);
+      writeFileSync(path, bad);
+      expect(problems({ [`${name}_FILE`]: path })).toEqual([expect.stringMatching(`^${name} must `)]);
+      expect(problems({ [`${name}_FILE`]: path }).join()).not.toContain('hunter2');
+      writeFileSync(path, ' \n');
+      expect(problems({ [`${name}_FILE`]: path })).toEqual([`${name}_FILE: "${path}" is empty`]);
+      const nowhere = `${path}-of-nobody`;
+      expect(problems({ [`${name}_FILE`]: nowhere })).toEqual([
+        `${name}_FILE: "${nowhere}" cannot be read (ENOENT)`,
+      ]);
+    }
+    folder.remove();
   });
 
   it.each([

@@ -69,7 +69,10 @@ describe('docs/security.md', () => {
   });
 
   it('names tests that there are, by sentences that are in them', () => {
-    const named = [...page.matchAll(NAMED_TEST)].map(([, file = '', sentences = '']) => ({ file, sentences }));
+    const named = [...page.matchAll(NAMED_TEST)].map(([, file = '', sentences = '']) => ({
+      file,
+      sentences,
+    }));
     expect(named.length).toBeGreaterThan(100);
     const faults = named.flatMap(({ file, sentences }) => {
       if (!existsSync(file)) return [`${file} is not there`];
@@ -92,7 +95,9 @@ describe('docs/security.md', () => {
     expect(links.length).toBeGreaterThan(20);
     const lost = links.filter(([, path = '', anchor]) => {
       const file = path === '' ? 'docs/security.md' : `docs/${path}`;
-      return !existsSync(file) || (anchor !== undefined && !anchorsIn(readFileSync(file, 'utf8')).includes(anchor));
+      return (
+        !existsSync(file) || (anchor !== undefined && !anchorsIn(readFileSync(file, 'utf8')).includes(anchor))
+      );
     });
     expect(lost.map(([link]) => link)).toEqual([]);
   });

@@ -30,16 +30,21 @@ describe('The settings of sign-in', () => {
   it('take a provider with its rules', () => {
     expect(readConfig(OIDC).signIn).toEqual({
       sessionMs: 43_200_000,
+      sessionIdleMs: 7_200_000,
+      takesKeys: true,
       publicOrigin: 'https://switchyard.example:8443',
       oidc: {
         publicOrigin: 'https://switchyard.example:8443',
         issuer: 'https://login.example/realms/main',
         ...{ clientId: 'switchyard', clientSecret: 'the-secret-of-the-client' },
         scopes: 'openid profile email',
+        acrValues: [],
         rules: RULES,
       },
     });
     expect(readConfig({}).signIn.oidc).toBeUndefined();
+    const strong = { ...OIDC, SWITCHYARD_OIDC_ACR_VALUES: 'two-factors  smart-card ' };
+    expect(readConfig(strong).signIn.oidc?.acrValues).toEqual(['two-factors', 'smart-card']);
     for (const issuer of ['http://localhost:9000', 'http://127.0.0.1:9000', 'http://[::1]:9000/x']) {
       expect(readConfig({ ...OIDC, SWITCHYARD_OIDC_ISSUER: issuer }).signIn.oidc?.issuer).toBe(issuer);
     }
@@ -57,7 +62,7 @@ describe('The settings of sign-in', () => {
     expect(problemsOf({ ...others, SWITCHYARD_OIDC_CLIENT_SECRET_FILE: path })).toHaveLength(1);
     folder.remove();
     expect(problemsOf({ ...others, SWITCHYARD_OIDC_CLIENT_SECRET_FILE: path })).toEqual([
-      `SWITCHYARD_OIDC_CLIENT_SECRET_FILE: ${path} cannot be read (ENOENT)`,
+      `SWITCHYARD_OIDC_CLIENT_SECRET_FILE: "${path}" cannot be read (ENOENT)`,
     ]);
   });
 
@@ -77,6 +82,8 @@ describe('The settings of sign-in', () => {
   });
 
   it.each([
+    ['SWITCHYARD_KEY_SIGN_IN', ['On', 'no', '0']],
+    ['SWITCHYARD_SESSION_IDLE_MINUTES', ['0', '-1', '1.5', '43201', 'hour']],
     ['SWITCHYARD_SESSION_HOURS', ['0', '-1', '1.5', '721', 'day']],
     [
       'SWITCHYARD_PUBLIC_URL',

@@ -18,6 +18,8 @@ import { jsonPointer } from './strict-json.js';
 declare module 'fastify' {
   interface FastifyRequest {
     /** None where no key is needed. */
+    principal?: Principal;
+    /** As what the principal asks, once the project was found. */
     scope?: Scope;
     /** Once something was waited for: whoever was shut out meanwhile does not come in. */
     admitAgain?: () => void;
@@ -34,18 +36,38 @@ const BEARER = /^Bearer +([\x21-\x7e]{1,512}) *$/i;
 const DEFAULT_PROJECT = 'default';
 const READS: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS']);
 
-export function guardAccess(instance: FastifyInstance, follower: LogFollower, origin: BrowserOrigin): void {
+/** Who asks; nothing is looked up yet of what is asked for. */
+export function identifyCallers(
+  instance: FastifyInstance,
+  follower: LogFollower,
+  origin: BrowserOrigin,
+): void {
   const cookie = sessionCookie(origin);
+  const identify = (request: FastifyRequest): void => {
+    request.principal = principalOf(request, follower.live.directory, cookie);
+  };
   instance.addHook('onRequest', (request, _reply, done) => {
     try {
-      if (!isOpen(request.method, request.url)) admit(request, follower.live.directory, cookie, origin);
+      if (!isOpen(request.method, request.url)) identify(request);
       done();
     } catch (error) {
       done(error as Error);
     }
   });
   instance.decorateRequest('admitAgain', function (this: FastifyRequest): void {
-    admit(this, follower.live.directory, cookie, origin);
+    identify(this);
+    admit(this, follower.live.directory, origin);
+  });
+}
+
+export function guardAccess(instance: FastifyInstance, follower: LogFollower, origin: BrowserOrigin): void {
+  instance.addHook('onRequest', (request, _reply, done) => {
+    try {
+      admit(request, follower.live.directory, origin);
+      done();
+    } catch (error) {
+      done(error as Error);
+    }
   });
   instance.addHook('preHandler', (request, _reply, done) => {
     try {
@@ -84,19 +106,13 @@ export function isOpen(method: string, url: string): boolean {
   return OPEN_PATHS.some((open) => open.test(path));
 }
 
-function admit(
-  request: FastifyRequest,
-  directory: Directory,
-  cookie: ServerCookie,
-  origin: BrowserOrigin,
-): void {
+function principalOf(request: FastifyRequest, directory: Directory, cookie: ServerCookie): Principal {
   const { authorization, cookie: cookies } = request.headers;
   // With a key nobody looks at cookies, so that a browser cannot be made to add one to it.
   if (authorization !== undefined || cookies === undefined) {
     const key = BEARER.exec(authorization ?? '')?.[1];
     const keyHash = key === undefined ? '' : hash('sha256', key, 'hex');
-    request.scope = scopeFor(request, keyIn(request, keyHash, directory), directory);
-    return;
+    return keyIn(request, keyHash, directory);
   }
   const principal = directory.principalInSession(hashOfSecret(cookie.valueIn(request) ?? ''));
   const now = Date.now();
@@ -104,8 +120,14 @@ function admit(
     throw new Problem('unauthorized', 'Nobody is signed in, or not any more: sign in again.');
   }
   if (principal.use !== undefined) principal.use.atMs = now;
+  return principal;
+}
+
+function admit(request: FastifyRequest, directory: Directory, origin: BrowserOrigin): void {
+  const { principal } = request;
+  if (principal === undefined) return;
   request.scope = scopeFor(request, principal, directory);
-  origin.refuseOthers(request);
+  if (principal.sessionId !== undefined) origin.refuseOthers(request);
 }
 
 /** The key of a hash, if it works. The hash is looked up: how long that takes says nothing about any key. */

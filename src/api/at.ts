@@ -72,5 +72,7 @@ export function timeOf(text: string): number | undefined {
   if (Number.isNaN(utcMs) || new Date(utcMs).toISOString() !== shown) return undefined;
   if (Number(hours ?? 0) > 23 || Number(minutes ?? 0) > 59) return undefined;
   const offsetMs = (Number(hours ?? 0) * 60 + Number(minutes ?? 0)) * 60_000;
-  return utcMs + (isLeap ? 1_000 : 0) - (sign === '-' ? -offsetMs : offsetMs);
+  const timeMs = utcMs + (isLeap ? 1_000 : 0) - (sign === '-' ? -offsetMs : offsetMs);
+  // Times are compared as text, which holds for years of four digits alone.
+  return new Date(timeMs).toISOString().length === shown.length ? timeMs : undefined;
 }

@@ -1,10 +1,9 @@
 // The audit trail as one stream, in the form that another tool takes: oldest first, page by page, so that a trail of
 // any length can be taken out, and gone on with after any entry.
-import { Readable } from 'node:stream';
-import { Controller, Get, Param, Query, Res } from '@nestjs/common';
+import { Controller, Get, Param, Query, Req, Res } from '@nestjs/common';
 import { ApiProduces, ApiProperty, ApiResponse, ApiTags, OmitType } from '@nestjs/swagger';
 import { IsIn, Matches } from 'class-validator';
-import type { FastifyReply } from 'fastify';
+import type { FastifyReply, FastifyRequest } from 'fastify';
 import { EXPORT_FORMATS, exportForms, type ExportFormat } from '../audit/export-formats.js';
 import { LogFollower } from '../read/log-follower.js';
 import { searchTrail, type AuditPage } from '../../projections/audit-pages.js';
@@ -13,6 +12,7 @@ import { Scope } from './scope.js';
 import { AuditFilters } from './audit-filters.js';
 import { AuditQuery, POSITION } from './audit.dto.js';
 import type { AuditReach } from './audit-reach.js';
+import { streamTo } from './audit-stream.js';
 import { Reads } from './documented.js';
 import { toCursor } from './paging.js';
 import { presentEntry } from './present-entry.js';
@@ -52,6 +52,7 @@ export class AuditExportController {
     @InScopeWithQuery() scope: Scope,
     @Query() query: ExportQuery,
     @Param('project') inProject: string | undefined,
+    @Req() request: FastifyRequest,
     @Res() reply: FastifyReply,
   ): Promise<void> {
     const { format, after, ...filters } = query;
@@ -64,8 +65,10 @@ export class AuditExportController {
     };
     // What is wrong with the question is found before anything is sent.
     const first = await pageAfter(after);
-    void reply.header('content-type', exportForms[format].contentType);
-    await reply.send(Readable.from(this.lines(trail.reach, format, after, first, pageAfter)));
+    const { contentType, fileName } = exportForms[format];
+    void reply.header('content-type', contentType);
+    void reply.header('content-disposition', `attachment; filename="${fileName}"`);
+    await reply.send(streamTo(request, this.lines(trail.reach, format, after, first, pageAfter)));
   }
 
   private async *lines(

@@ -10,6 +10,7 @@ import {
   actorToken,
   alsoNamesToken,
   correlationToken,
+  NO_TOKEN,
   SYSTEM_TOKEN,
   versionToken,
   wordsOf,
@@ -28,7 +29,7 @@ import { fromCursor } from './paging.js';
 import { Problem } from './problem.js';
 import type { Scope } from './scope.js';
 
-/** What the entries are searched for; undefined for the search where none can be found. */
+/** What the entries are searched for; undefined for the search where the caller may see none. */
 export interface AuditQuestion {
   readonly rows: Rows;
   readonly search: AuditSearch | undefined;
@@ -61,23 +62,25 @@ export class AuditFilters {
     const things = [...[...named, ...whole], ...(query.type === undefined ? [] : [typeThing(query.type)])];
     await this.follower.rows(moments);
     const rows = await this.follower.rows(auditTrail);
-    const tokens = things.map((id) => tokenOf(rows, id));
+    const tokens = things.map((id) => tokenOf(rows, id) ?? NO_TOKEN);
     if (version !== undefined) tokens.push(versionTokenOf(rows, version));
     if (query.actor === 'system') tokens.push(SYSTEM_TOKEN);
-    else if (query.actor !== undefined) tokens.push(tokenOf(rows, query.actor, actorToken));
+    // What nobody's trail knows is searched for all the same: it must not be told from what another's knows.
+    else if (query.actor !== undefined) tokens.push(tokenOf(rows, query.actor, actorToken) ?? NO_TOKEN);
     if (query.correlationId !== undefined) tokens.push(correlationToken(query.correlationId));
     const { words, prefix } = wordsAsked(query.q);
-    const known = [...tokens, ...words].filter((token) => token !== undefined);
     const anyOf = reach.things?.flatMap((id) => tokenOf(rows, id) ?? []);
     // Words of an entry that are not shown must not be found either.
     const hidden = query.q === undefined ? [] : reach.hidden;
     const noneOf = hidden.flatMap((id) => tokenOf(rows, id, alsoNamesToken) ?? []);
-    const isHopeless = tokens.includes(undefined) || anyOf?.length === 0;
+    const workspace = numberOf(rows, scope.workspaceId);
     const { limit, direction } = query;
     const newestFirst = direction === 'backwards';
     const { first, last } = boundsOf(rows, query, cursor, newestFirst);
+    if (workspace === undefined || anyOf?.length === 0 || first > last) return { rows, search: undefined };
     const search = {
-      tokens: known,
+      workspace,
+      tokens: [...tokens, ...words],
       ...(anyOf && { anyOf }),
       noneOf,
       prefix,
@@ -86,7 +89,7 @@ export class AuditFilters {
       newestFirst,
       limit,
     };
-    return { rows, search: isHopeless || first > last ? undefined : search };
+    return { rows, search };
   }
 
   /** By slug in the project; by id, where the whole workspace is asked, in any project. */
@@ -130,9 +133,8 @@ function has(environmentId: string): (project: Project) => boolean {
   return ({ state }) => state.environments.has(environmentId);
 }
 
-function versionTokenOf(rows: Rows, { flowId, number }: Version): string | undefined {
-  const nr = numberOf(rows, flowId);
-  return nr === undefined ? undefined : versionToken(nr, number);
+function versionTokenOf(rows: Rows, { flowId, number }: Version): string {
+  return tokenOf(rows, flowId, (nr) => versionToken(nr, number)) ?? NO_TOKEN;
 }
 
 /** The last word may be the beginning of one. */

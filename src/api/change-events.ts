@@ -53,6 +53,7 @@ export class ChangeEvents implements Wording {
       type: TYPES[event.type],
       environmentId:
         'environmentId' in event ? event.environmentId : isEnvironmentEvent(event) ? owner : null,
+      isOfAll: 'environmentId' in event && event.environmentId === null,
       flowIds: isEnvironmentEvent(event)
         ? new Set(event.changes.map(({ flowId }) => flowId))
         : stream.startsWith('flow-')

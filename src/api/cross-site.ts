@@ -24,6 +24,16 @@ export class BrowserOrigin {
     if (!isOwn) throw new Problem('cross-site-request', DETAIL);
   }
 
+  /** Throws `cross-site-request` for a link on a page of somebody else. */
+  refuseComingFromOthers({ headers }: FastifyRequest): void {
+    const site = headers['sec-fetch-site'];
+    if (typeof site !== 'string' || OWN_SITES.has(site)) return;
+    throw new Problem(
+      'cross-site-request',
+      'A sign-in begins on a page of this server, or with its address.',
+    );
+  }
+
   private isOwn(origin: string | undefined, { protocol, host }: FastifyRequest): boolean {
     if (origin === undefined) return false;
     const asked = `${protocol}://${host}`;

@@ -11,7 +11,7 @@ import { LogFollower } from '../read/log-follower.js';
 import { Past } from '../read/past.js';
 import type { Project } from '../../projections/projects.js';
 import { InScope, InScopeWithQuery } from './access.js';
-import { Scope } from './scope.js';
+import { Scope, seesIn } from './scope.js';
 import { ActiveAnswer, DiffAnswer, EnvironmentAnswer, ProjectAnswer } from './answers.js';
 import { presentDiff } from './diff.js';
 import { answerOnce, releaseTag, stateTag } from './headers.js';
@@ -105,8 +105,8 @@ export class EnvironmentsController {
     @Res({ passthrough: true }) reply: FastifyReply,
   ): DefaultEnvironmentAnswer | Promise<DefaultEnvironmentAnswer | undefined> {
     const present = (as: Project) => {
-      const { defaultEnvironment: id } = as.state;
-      return { environment: id && scope.environment(id, 'read', as).slug };
+      // Whether there is one at all is nothing for whoever may not know of it, as in the project.
+      return { environment: presentProject(as, seesIn(scope.access, as)).defaultEnvironment };
     };
     if (at === undefined) return { ...present(scope.project), position: String(this.past.now) };
     return answerAsOf(this.past, { scope, at, request, reply }, (then) => present(then.project));
@@ -210,7 +210,7 @@ export class EnvironmentsController {
     const { live } = this.follower;
     const environment = scope.environment(reference);
     const { release } = live.activeVersions.environment(environment.id).state;
-    const tag = stateTag(scope.project, release);
+    const tag = stateTag(release, environment);
     return answerOnce(request, reply, tag, () => presentActive(live, environment));
   }
 

@@ -4,6 +4,7 @@ import type { ServerResponse } from 'node:http';
 import { IsString, Matches } from 'class-validator';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { Beginning, ChangeStream } from '../read/change-stream.js';
+import type { TurnHolder } from '../read/fair-turns.js';
 import type { LogFollower } from '../read/log-follower.js';
 import type { Outlet } from '../read/change-reader.js';
 import type { Wanted } from '../read/recent-messages.js';
@@ -18,7 +19,8 @@ import { IfGiven, IsReference, RequestPipe } from './validation.js';
 
 export const EVENTS_PATHS = ['/api/v1/events', '/api/v1/projects/:project/events'];
 
-const STREAMS_MAX = 5_000;
+/** At once: no key and no workspace takes what the others need. */
+const STREAMS_MAX = { server: 5_000, workspace: 2_500, key: 1_250 };
 /** What a client that does not listen may hold up a stop for. */
 const END_MS_MAX = 1_000;
 
@@ -71,33 +73,46 @@ export class EventsRoute {
     const query = await queryOf(request.query as Record<string, unknown>);
     const wanted = this.filterOf(query, scope);
     this.follower.refuseOnceHalted();
-    const beginning = await this.changes.beginning(lastEventIdIn(request) ?? positionIn(query));
+    const { actor, workspaceId } = scope.principal;
+    const who = { actorId: actor.id, workspaceId };
+    const beginning = await this.changes.beginning(lastEventIdIn(request) ?? positionIn(query), who);
     // A key that was revoked just now has no stream yet that could be ended.
     request.admitAgain?.();
     if (this.changes.isClosed) throw new Problem('shutting-down', 'Follow the changes on another server.');
-    if (this.open >= this.streamsMax) {
-      throw new Problem(
-        'too-many-streams',
-        `This server has ${this.streamsMax} streams open, which is all it takes.`,
-      );
-    }
+    this.refuseTooMany(who);
     reply.hijack();
     this.begin(request, reply, beginning, wanted);
     return reply;
+  }
+
+  private refuseTooMany(who: TurnHolder): void {
+    const { ofWorkspace, ofKey } = this.changes.openOf(who);
+    const { server, workspace, key } = this.streamsMax;
+    const bounds = [
+      { open: this.open, max: server, whose: 'There are' },
+      { open: ofWorkspace, max: workspace, whose: 'The keys of this workspace have' },
+      { open: ofKey, max: key, whose: 'This key has' },
+    ];
+    const reached = bounds.find(({ open, max }) => open >= max);
+    if (reached === undefined) return;
+    const detail = `${reached.whose} ${reached.max} streams open on this server, which is all it takes.`;
+    throw new Problem('too-many-streams', detail);
   }
 
   private begin(request: FastifyRequest, reply: FastifyReply, beginning: Beginning, wanted: Wanted): void {
     const { raw } = reply;
     raw.writeHead(200, {
       'x-request-id': request.id,
-      'content-type': 'text/event-stream',
+      'content-type': 'text/event-stream; charset=utf-8',
       'cache-control': 'no-store',
       'x-accel-buffering': 'no',
     });
     raw.write(firstMessage(beginning));
     const { actor, workspaceId, worksUntil, sessionId } = scopeIn(request).principal;
     const outlet = this.outletTo(raw, request.id);
-    const client = { actorId: actor.id, sessionId, workspaceId, worksUntil, wanted, outlet };
+    // Whoever follows on comes back, which is a use of the session.
+    const until = Math.min(worksUntil, request.idleAt ?? Infinity);
+    const client = { actorId: actor.id, sessionId, workspaceId, worksUntil: until, wanted, outlet };
     const reader = this.changes.follow(beginning.position, client);
     raw.on('drain', () => reader.resume());
     raw.on('close', () => this.changes.leave(reader));
@@ -126,6 +141,7 @@ export class EventsRoute {
     const environmentId = environment && scope.environment(environment).id;
     const flowId = flow && this.follower.live.directory.flow(project, flow).id;
     const types = type === undefined ? undefined : typesIn(type);
+    const seesAll = scope.access.hasInAllOf('read', project.id);
     return (topic) => {
       const isAsked =
         topic.projectId === project.id &&
@@ -133,7 +149,12 @@ export class EventsRoute {
         (environmentId === undefined || topic.environmentId === environmentId) &&
         (flowId === undefined || topic.flowIds.has(flowId)) &&
         (types === undefined || types.has(topic.type));
-      if (!isAsked || (topic.environmentId !== null && !sees(topic.environmentId))) return false;
+      if (
+        !isAsked ||
+        (topic.isOfAll && !seesAll) ||
+        (topic.environmentId !== null && !sees(topic.environmentId))
+      )
+        return false;
       return topic.sourceId === null || sees(topic.sourceId) ? true : 'without source';
     };
   }

@@ -1,9 +1,8 @@
 // The evidence over HTTP, in the very bytes of an evidence bundle (docs/audit-format.md): every event as a leaf, and
 // the checkpoints that were signed over them. Streamed page by page, so that a log of any size can be taken out.
-import { Readable } from 'node:stream';
-import { Controller, Get, Header, Query, Res } from '@nestjs/common';
+import { Controller, Get, Header, Query, Req, Res } from '@nestjs/common';
 import { ApiProduces, ApiResponse, ApiTags } from '@nestjs/swagger';
-import type { FastifyReply } from 'fastify';
+import type { FastifyReply, FastifyRequest } from 'fastify';
 import { eventLine } from '../audit/evidence-lines.js';
 import { leafOf } from '../audit/leaf.js';
 import { Engine } from '../engine.js';
@@ -12,6 +11,7 @@ import { START } from '../store/event-store.js';
 import { ledger, Tree, workspaceOf } from '../../projections/ledger.js';
 import { InScope, InScopeWithQuery } from './access.js';
 import { Scope } from './scope.js';
+import { streamTo } from './audit-stream.js';
 import { Reads } from './documented.js';
 import { Problem } from './problem.js';
 import { EvidenceQuery } from './record.dto.js';
@@ -33,6 +33,7 @@ export class EvidenceController {
   @ApiProduces('text/plain')
   @ApiResponse({ status: 200, content: { 'text/plain': { schema: { type: 'string' } } } })
   @Header('content-type', 'text/plain; charset=utf-8')
+  @Header('content-disposition', 'attachment; filename="checkpoints.txt"')
   async checkpoints(@InScope() { project }: Scope): Promise<string> {
     const signed = await this.engine.checkpoints.all(project.workspaceId);
     const step = Math.ceil(signed.length / CHECKPOINTS_MAX);
@@ -48,6 +49,7 @@ export class EvidenceController {
   async evidence(
     @InScopeWithQuery() { project: { workspaceId } }: Scope,
     @Query() { from, size: asked }: EvidenceQuery,
+    @Req() request: FastifyRequest,
     @Res() reply: FastifyReply,
   ): Promise<void> {
     const tree = new Tree(await this.follower.rows(ledger), workspaceId);
@@ -58,7 +60,8 @@ export class EvidenceController {
       throw new Problem('invalid-query', 'The log has no such sizes.', [{ pointer, detail }]);
     }
     void reply.header('content-type', 'application/x-ndjson; charset=utf-8');
-    await reply.send(Readable.from(this.lines(tree, workspaceId, from, size)));
+    void reply.header('content-disposition', 'attachment; filename="events.ndjson"');
+    await reply.send(streamTo(request, this.lines(tree, workspaceId, from, size)));
   }
 
   /** A page of the log at a time. */

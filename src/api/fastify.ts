@@ -106,7 +106,7 @@ function serverOptions(log: ProblemLog, trustedProxies: readonly string[]) {
     genReqId: (request: { headers: Record<string, string | string[] | undefined> }) =>
       requestId(request.headers['x-request-id']),
     frameworkErrors: (error: Error, request: FastifyRequest, reply: FastifyReply) =>
-      sendProblem(reply, error, request.id, log),
+      sendProblem(reply, request.server.overLimit?.(request) ?? error, request.id, log),
     clientErrorHandler: answerOnSocket,
   };
 }

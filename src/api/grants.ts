@@ -8,6 +8,9 @@ import type { GrantBody } from './keys.dto.js';
 import { Problem } from './problem.js';
 import type { Scope } from './scope.js';
 
+/** Projects and environments that all grants of one key may name together: whoever looks at keys looks at each. */
+export const PLACES_MAX = 200;
+
 /**
  * An environment that several of the projects have by that slug is granted in each of them. Whoever administers a part
  * of the workspace names what is in it: of the rest it learns as little as of what never was. Throws `invalid-body`.
@@ -17,6 +20,7 @@ export function grantsOf(
   { workspaceId, access }: Pick<Scope, 'workspaceId' | 'access'>,
   directory: Directory,
 ): Grant[] {
+  refuseTooMany(bodies);
   const isIn = ({ id }: Project) => access.hasIn('administer', id);
   const everywhere = directory.projectsOf(workspaceId).filter(isIn);
   const errors: FieldError[] = [];
@@ -43,8 +47,22 @@ export function grantsOf(
       ...(ids && { environments: [...new Set(ids)] }),
     };
   });
-  if (errors.length === 0) return grants;
-  throw new Problem('invalid-body', 'The body is not what is expected; see errors.', errors);
+  if (errors.length > 0) throw invalid(errors);
+  refuseTooMany(grants);
+  return grants;
+}
+
+function refuseTooMany(grants: readonly Omit<Grant, 'role'>[]): void {
+  let places = 0;
+  for (const [at, { projects, environments }] of grants.entries()) {
+    places += (projects?.length ?? 0) + (environments?.length ?? 0);
+    const detail = `is one too many: a key names up to ${PLACES_MAX} projects and environments, or none for all`;
+    if (places > PLACES_MAX) throw invalid([{ pointer: `/grants/${at}`, detail }]);
+  }
+}
+
+function invalid(errors: readonly FieldError[]): Problem {
+  return new Problem('invalid-body', 'The body is not what is expected; see errors.', errors);
 }
 
 /** By slug, as everything is called now. */
@@ -53,20 +71,17 @@ export function presentGrants(
   workspaceId: string,
   directory: Directory,
 ): GrantAnswer[] {
-  const all = directory.projectsOf(workspaceId);
   return grants.map(({ role, projects, environments }) => ({
     role,
     ...(projects && {
       projects: slugsOf(projects, (id) => directory.findProject(workspaceId, id)?.state.slug),
     }),
-    ...(environments && { environments: slugsOf(environments, (id) => environmentSlug(all, id)) }),
+    ...(environments && {
+      environments: slugsOf(environments, (id) => directory.environmentById(id)?.slug),
+    }),
   }));
 }
 
 function slugsOf(ids: readonly string[], slugOf: (id: string) => string | undefined): string[] {
   return [...new Set(ids.map((id) => slugOf(id) ?? id))];
-}
-
-function environmentSlug(projects: readonly Project[], id: string): string | undefined {
-  return projects.flatMap(({ state }) => state.environments.get(id)?.slug ?? [])[0];
 }

@@ -1,7 +1,7 @@
 // The conditional headers: a release pinned by If-Match, and answers that the caller has already.
 import { createParamDecorator, type ExecutionContext } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import type { Project } from '../../projections/projects.js';
+import type { EnvironmentEntry } from '../domain/project.js';
 import { Problem } from './problem.js';
 
 const RELEASE_TAG = /^"(0|[1-9][0-9]{0,14})"$/;
@@ -19,9 +19,12 @@ export function releaseTag(release: number): string {
   return `"${release}"`;
 }
 
-/** Names an answer that shows a release together with names, which a rename changes while the release stays. */
-export function stateTag(project: Project, release: number): string {
-  return `"${release}.${project.revision}"`;
+/**
+ * Names an answer that shows a release of an environment by names, which change while the release stays, or come to
+ * stand for another environment. It says no more than the answer: of others the caller may not know.
+ */
+export function stateTag(release: number, { id, slug }: EnvironmentEntry, source = ''): string {
+  return `"${[release, id, slug, ...(source === '' ? [] : [source])].join('.')}"`;
 }
 
 /** Weak comparison, as RFC 9110 has it for If-None-Match. */
@@ -39,6 +42,13 @@ export function momentTag(...positions: readonly bigint[]): string {
 
 const ASK_AGAIN = 'private, no-cache';
 const FOR_EVER = 'private, max-age=31536000, immutable';
+const NEVER = 'no-store';
+
+/** Whoever signs in does so in a browser, which somebody else may use later. */
+export function cachingOf({ scope }: FastifyRequest, isForEver = false): string {
+  if (scope?.principal.sessionId !== undefined) return NEVER;
+  return isForEver ? FOR_EVER : ASK_AGAIN;
+}
 
 /** Sets the tag, and answers 304 without a body where the caller has this very answer. */
 export function answerOnce<Body>(
@@ -48,7 +58,7 @@ export function answerOnce<Body>(
   body: () => Body,
   isForEver = false,
 ): Body | undefined {
-  void reply.header('etag', tag).header('cache-control', isForEver ? FOR_EVER : ASK_AGAIN);
+  void reply.header('etag', tag).header('cache-control', cachingOf(request, isForEver));
   // Whoever comes to the same browser with another key may not know as much.
   if (isForEver) void reply.header('vary', 'authorization, cookie');
   if (!hasAlready(request, tag)) return body();

@@ -7,13 +7,15 @@ import type { Project } from '../../projections/projects.js';
 import { InScopeWithQuery } from './access.js';
 import { Scope } from './scope.js';
 import { Paged, Reads } from './documented.js';
-import { fromCursor, NUMBER_CURSOR, page } from './paging.js';
+import { fromCursor, page } from './paging.js';
 import { presentActor, presentRef, RELEASE_KIND } from './present.js';
 import { PointerChangeAnswer } from './time-travel.answers.js';
 import { EnvironmentHistoryQuery, FlowHistoryQuery } from './time-travel.dto.js';
 import { ReferencePipe } from './validation.js';
 
 const POSITION_CURSOR = /^[1-9][0-9]{0,18}$/;
+/** The release and the flow of a change: a number of the change itself would count those of other environments. */
+const CHANGE_CURSOR = /^[1-9][0-9]{0,14} [0-9a-f-]{36}$/;
 
 @ApiTags('history')
 @Controller(['api/v1', 'api/v1/projects/:project'])
@@ -56,13 +58,10 @@ export class HistoryController {
       const { id: flowId } = this.follower.live.directory.flow(project, flow);
       return this.pageOfFlow(project, flowId, [id], limit, cursor);
     }
-    const below = fromCursor(cursor, NUMBER_CURSOR);
-    const found = await this.history.ofEnvironment(
-      id,
-      below === undefined ? below : Number(below),
-      limit + 1,
-    );
-    const { items, nextCursor } = page(found, limit, (change) => String(change.id));
+    const [release, flowId] = fromCursor(cursor, CHANGE_CURSOR)?.split(' ') ?? [];
+    const below = flowId === undefined ? undefined : { release: Number(release), flowId };
+    const found = await this.history.ofEnvironment(id, below, limit + 1);
+    const { items, nextCursor } = page(found, limit, (change) => `${change.release.number} ${change.flowId}`);
     return { items: items.map((change) => this.present(project, change)), nextCursor };
   }
 

@@ -15,11 +15,14 @@ import { grantsOf, presentGrants } from './grants.js';
 import { AnswerHasSecret } from './idempotency.js';
 import { KeyAnswer, MeAnswer, NewKeyAnswer } from './keys.answers.js';
 import { IssueKeyBody, RotateKeyBody } from './keys.dto.js';
-import { pageById, PageQuery } from './paging.js';
+import { fromCursor, ID_CURSOR, page, PageQuery, toCursor } from './paging.js';
 import { presentMe } from './present-me.js';
 import { Problem } from './problem.js';
 import { Scope } from './scope.js';
 import { NoBody, ReferencePipe } from './validation.js';
+
+/** For one page: whoever may see next to none of many keys is given a short page, or an empty one. */
+const LOOKED_AT_MAX = 1_000;
 
 @ApiTags('keys')
 @Controller('api/v1')
@@ -39,7 +42,7 @@ export class KeysController {
   /** A new key. It is shown in this answer and never again. It may do no more than the key that asks. */
   @Post('keys')
   @AnswerHasSecret()
-  @Commands('grant-too-wide')
+  @Commands('grant-too-wide', 'too-many-keys', 'recent-sign-in-needed')
   @WithPosition(NewKeyAnswer, 201)
   async issue(@InScope() scope: Scope, @Body() body: IssueKeyBody) {
     const { issuer, callerInWorkspace: caller, isDone } = scope;
@@ -55,11 +58,20 @@ export class KeysController {
   @Paged(KeyAnswer)
   list(@InScopeWithQuery() scope: Scope, @Query() query: PageQuery) {
     const { keys } = this.workspace(scope.workspaceId).state;
-    const { items, nextCursor } = pageById(
-      [...keys.values()].filter((key) => isWithin(scope, key)),
-      query,
-    );
-    return { items: items.map((key) => this.present(scope, key)), nextCursor };
+    const after = fromCursor(query.cursor, ID_CURSOR) ?? '';
+    const rest = [...keys.values()].filter(({ id }) => id > after).sort((a, b) => (a.id < b.id ? -1 : 1));
+    const looked = rest.slice(0, LOOKED_AT_MAX);
+    const found: ApiKey[] = [];
+    for (const key of looked) {
+      if (found.length > query.limit) break;
+      if (isWithin(scope, key)) found.push(key);
+    }
+    const { items, nextCursor } = page(found, query.limit, ({ id }) => id);
+    const last = looked.length < rest.length ? looked.at(-1) : undefined;
+    return {
+      items: items.map((key) => this.present(scope, key)),
+      nextCursor: nextCursor ?? (last === undefined ? null : toCursor(last.id)),
+    };
   }
 
   /** One key, without its secret. */
@@ -73,7 +85,7 @@ export class KeysController {
   @Post('keys/:key/rotate')
   @HttpCode(200)
   @AnswerHasSecret()
-  @Commands('key-not-found', 'grant-too-wide')
+  @Commands('key-not-found', 'grant-too-wide', 'recent-sign-in-needed')
   @WithPosition(NewKeyAnswer)
   async rotate(
     @InScope() scope: Scope,
@@ -89,12 +101,14 @@ export class KeysController {
   /** From now on it does not work. The last administrator of a workspace cannot go. */
   @Delete('keys/:key')
   @HttpCode(200)
-  @Commands('key-not-found', 'last-administrator')
+  @Commands('key-not-found', 'last-administrator', 'recent-sign-in-needed')
   @WithPosition(KeyAnswer)
   @ApiResponse({ status: 200 })
   async revoke(@InScope() scope: Scope, @Param('key', ReferencePipe) id: string, @Body() _: NoBody) {
     const key = this.present(scope, this.find(scope, id));
-    const { position } = await this.commands.execute(new RevokeKey(scope.callerInWorkspace, id));
+    const { position } = await this.commands.execute(
+      new RevokeKey(scope.callerInWorkspace, id, scope.issuer),
+    );
     return { ...key, position: String(position) };
   }
 
@@ -148,7 +162,7 @@ export class KeysController {
 
 /** Whether the caller administers all that a key reaches: to be able to do what it does is not enough. */
 function isWithin({ access }: Scope, { grants }: ApiKey): boolean {
-  return grants.every((grant) => access.contains({ ...grant, role: 'admin' }));
+  return grants.every((grant) => access.hasWherever('administer', grant));
 }
 
 function inFuture(text: string): string {

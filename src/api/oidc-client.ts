@@ -39,6 +39,7 @@ export class OidcClient {
     const configuration = await this.configuration();
     const verifier = oidc.randomPKCECodeVerifier();
     const proofs = { state: oidc.randomState(), nonce: oidc.randomNonce(), verifier };
+    const { acrValues } = this.config;
     const url = oidc.buildAuthorizationUrl(configuration, {
       redirect_uri: this.config.publicOrigin + CALLBACK_PATH,
       scope: this.config.scopes,
@@ -46,6 +47,7 @@ export class OidcClient {
       nonce: proofs.nonce,
       code_challenge: await oidc.calculatePKCECodeChallenge(verifier),
       code_challenge_method: 'S256',
+      ...(acrValues.length > 0 && { acr_values: acrValues.join(' ') }),
     });
     return { url, proofs };
   }
@@ -64,6 +66,7 @@ export class OidcClient {
       );
       const claims = tokens.claims();
       if (claims === undefined) throw new Error('Broken promise: an ID token was expected');
+      this.refuseWeaker(claims.acr);
       const { iss: issuer, sub: subject } = claims;
       const asksMore = configuration.serverMetadata().userinfo_endpoint !== undefined;
       const more = asksMore ? await oidc.fetchUserInfo(configuration, tokens.access_token, subject) : {};
@@ -71,6 +74,13 @@ export class OidcClient {
     } catch (error) {
       throw this.problemOf(error);
     }
+  }
+
+  /** A provider may take what it was asked for as a wish, so what it did is what counts. */
+  private refuseWeaker(acr: unknown): void {
+    const { acrValues } = this.config;
+    if (acrValues.length === 0 || acrValues.some((value) => value === acr)) return;
+    throw new Error('the sign-in was none of SWITCHYARD_OIDC_ACR_VALUES');
   }
 
   private configuration(): Promise<oidc.Configuration> {

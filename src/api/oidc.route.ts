@@ -40,6 +40,7 @@ export class OidcRoute {
   }
 
   private async login(request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {
+    this.signIn.origin.refuseComingFromOthers(request);
     const asked = queryOf(request.query as Record<string, unknown>);
     const { url, proofs } = await this.client.begin();
     const sealed = seal(this.sealingKey, { ...proofs, ...asked }, Date.now());

@@ -29,8 +29,10 @@ export type ProblemCode =
   | 'outcome-unknown'
   | 'person-not-found'
   | 'rate-limited'
+  | 'recent-sign-in-needed'
   | 'rebuild-under-way'
   | 'request-timeout'
+  | 'session-not-found'
   | 'shutting-down'
   | 'sign-in-expired'
   | 'sign-in-failed'
@@ -38,7 +40,6 @@ export type ProblemCode =
   | 'storage-full'
   | 'store-unavailable'
   | 'too-many-streams'
-  | 'unauthorized'
   | 'unsupported-media-type'
   | 'url-too-long'
   | 'view-halted';
@@ -84,17 +85,20 @@ export const problems: Readonly<Record<ProblemCode, { readonly status: number; r
   'project-not-found': { status: 404, title: 'There is no such project' },
   'rate-limited': { status: 429, title: 'Too many requests' },
   'rebuild-under-way': { status: 409, title: 'The views are being made anew already' },
+  'recent-sign-in-needed': { status: 403, title: 'The sign-in was too long ago for this' },
   'release-moved': { status: 412, title: 'The release is no longer the one that was reviewed' },
   'release-not-found': { status: 404, title: 'There is no such release' },
   'release-too-large': { status: 413, title: 'The release is too large' },
   'request-timeout': { status: 408, title: 'The request took too long to arrive' },
   'same-environment': { status: 422, title: 'Source and target are the same environment' },
+  'session-not-found': { status: 404, title: 'There is no such session' },
   'shutting-down': { status: 503, title: 'The server is shutting down' },
   'sign-in-expired': { status: 400, title: 'The sign-in took too long, or was finished before' },
   'sign-in-failed': { status: 400, title: 'The sign-in did not come to an end' },
   'sign-in-unavailable': { status: 503, title: 'The identity provider cannot be reached' },
   'storage-full': { status: 503, title: 'The event store has no room left' },
   'store-unavailable': { status: 503, title: 'The event store cannot be reached' },
+  'too-many-keys': { status: 409, title: 'The workspace has as many keys as it takes' },
   'too-many-streams': { status: 503, title: 'Too many clients follow the changes on this server' },
   unauthorized: { status: 401, title: 'A valid key is needed' },
   'unknown-release': { status: 422, title: 'The release is not one of this environment' },

@@ -2,40 +2,62 @@
 // address again, far more strictly, when there was no key that works.
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { RateLimits as Settings } from '../http-config.js';
+import type { Principal } from '../../projections/principal.js';
 import { Problem } from './problem.js';
 import { RateLimit } from './rate-limit.js';
-import type { Scope } from './scope.js';
 import type { SecureResponse } from './security-headers.js';
 import { addressOf, countedAs } from './source-address.js';
 
 const WINDOW_SECONDS = 10;
 /** People mistype keys, and programs start with old ones: a minute's worth at once does no harm. */
 const UNAUTHORIZED_WINDOW_SECONDS = 60;
+/** Each sign-in is written down for good. */
+const SIGN_INS_PER_SECOND = 1;
+const SIGN_IN_WINDOW_SECONDS = 60;
 /** A server that were thought ill for being asked too often would be taken out of service. */
-const HEALTH = '/health/';
+const HEALTH: ReadonlySet<string> = new Set(['/health/live', '/health/ready']);
 
 /** Who somebody is was not shown, with a key or at the identity provider. */
 const UNAUTHORIZED: ReadonlySet<string> = new Set(['unauthorized', 'sign-in-expired', 'sign-in-failed']);
 
-type SubjectOf = (scope: Scope) => string;
+type Caller = Pick<Principal, 'actor' | 'workspaceId'>;
+
+interface CallerLimit {
+  readonly limit: RateLimit;
+  readonly subjectOf: (caller: Caller) => string;
+}
+
+declare module 'fastify' {
+  interface FastifyRequest {
+    /** Throws `rate-limited` for one who signs in: until then nobody knew who asks. */
+    limitSignIn?: (caller: Caller, reply: FastifyReply) => void;
+  }
+  interface FastifyInstance {
+    /** For what is refused before it comes to any route. */
+    overLimit?: (request: FastifyRequest) => Problem | undefined;
+  }
+}
 
 export class RateLimits {
   readonly all: readonly RateLimit[];
   private readonly address: RateLimit | undefined;
   private readonly unauthorized: RateLimit | undefined;
   /** The narrowest first: that one is told of in answers. */
-  private readonly ofCaller: readonly { readonly limit: RateLimit; readonly subjectOf: SubjectOf }[];
+  private readonly ofCaller: readonly CallerLimit[];
+  private readonly ofSignIn: readonly CallerLimit[];
 
   constructor(settings: Settings) {
     const { address, unauthorized, key, workspace } = settings;
     this.address = limitOf('address', address, WINDOW_SECONDS);
     this.unauthorized = limitOf('unauthorized', unauthorized, UNAUTHORIZED_WINDOW_SECONDS);
-    const subjects: [RateLimit | undefined, SubjectOf][] = [
-      [limitOf('key', key, WINDOW_SECONDS), ({ principal }) => principal.actor.id],
-      [limitOf('workspace', workspace, WINDOW_SECONDS), ({ workspaceId }) => workspaceId],
+    const ofActor = ({ actor }: Caller) => actor.id;
+    const signIns = key === 0 ? 0 : SIGN_INS_PER_SECOND;
+    this.ofCaller = [
+      ...callerLimits('key', key, WINDOW_SECONDS, ofActor),
+      ...callerLimits('workspace', workspace, WINDOW_SECONDS, ({ workspaceId }) => workspaceId),
     ];
-    this.ofCaller = subjects.flatMap(([limit, subjectOf]) => (limit ? [{ limit, subjectOf }] : []));
-    const all = [this.address, this.unauthorized, ...this.ofCaller.map(({ limit }) => limit)];
+    this.ofSignIn = [...callerLimits('sign-in', signIns, SIGN_IN_WINDOW_SECONDS, ofActor), ...this.ofCaller];
+    const all = [this.address, this.unauthorized, ...this.ofSignIn.map(({ limit }) => limit)];
     this.all = all.filter((limit) => limit !== undefined);
   }
 
@@ -43,10 +65,12 @@ export class RateLimits {
   limitAddresses(instance: FastifyInstance): void {
     const { address, unauthorized } = this;
     if (address !== undefined) {
+      const overLimit = (request: FastifyRequest) =>
+        refusal(address, countedAs(addressOf(request)), performance.now());
       instance.addHook('onRequest', (request, _reply, done) => {
-        if (request.url.startsWith(HEALTH)) done();
-        else done(refusal(address, countedAs(addressOf(request)), performance.now()));
+        done(HEALTH.has(request.url) ? undefined : overLimit(request));
       });
+      instance.decorate('overLimit', overLimit);
     }
     if (unauthorized !== undefined) {
       instance.decorateRequest('reconsider', function (this: FastifyRequest, problem: Problem): Problem {
@@ -58,25 +82,39 @@ export class RateLimits {
 
   /** Once it is known. */
   limitCallers(instance: FastifyInstance): void {
-    const { ofCaller } = this;
+    const { ofCaller, ofSignIn } = this;
     if (ofCaller.length === 0) return;
-    instance.addHook('onRequest', ({ scope }, reply, done) => {
-      done(scope && this.refusalOf(scope, reply));
+    instance.addHook('onRequest', ({ principal }, reply, done) => {
+      done(principal && refusalOf(ofCaller, principal, reply));
+    });
+    instance.decorateRequest('limitSignIn', (caller: Caller, reply: FastifyReply) => {
+      const problem = refusalOf(ofSignIn, caller, reply);
+      if (problem !== undefined) throw problem;
     });
   }
+}
 
-  private refusalOf(scope: Scope, reply: FastifyReply): Problem | undefined {
-    const nowMs = performance.now();
-    let lines = '';
-    for (const { limit, subjectOf } of this.ofCaller) {
-      const bucket = limit.bucketOf(subjectOf(scope), nowMs);
-      const waitMs = limit.take(bucket, nowMs);
-      if (waitMs > 0) return refused(limit, waitMs);
-      if (lines === '') lines = limit.linesFor(bucket, nowMs);
-    }
-    (reply.raw as SecureResponse).lines += lines;
-    return undefined;
+function refusalOf(limits: readonly CallerLimit[], caller: Caller, reply: FastifyReply): Problem | undefined {
+  const nowMs = performance.now();
+  let lines = '';
+  for (const { limit, subjectOf } of limits) {
+    const bucket = limit.bucketOf(subjectOf(caller), nowMs);
+    const waitMs = limit.take(bucket, nowMs);
+    if (waitMs > 0) return refused(limit, waitMs);
+    if (lines === '') lines = limit.linesFor(bucket, nowMs);
   }
+  (reply.raw as SecureResponse).lines += lines;
+  return undefined;
+}
+
+function callerLimits(
+  name: string,
+  perSecond: number,
+  windowSeconds: number,
+  subjectOf: CallerLimit['subjectOf'],
+): CallerLimit[] {
+  const limit = limitOf(name, perSecond, windowSeconds);
+  return limit === undefined ? [] : [{ limit, subjectOf }];
 }
 
 function limitOf(name: string, perSecond: number, windowSeconds: number): RateLimit | undefined {
@@ -92,6 +130,7 @@ const DETAILS: Readonly<Record<string, string>> = {
   address: 'This address sends more requests than one address may.',
   unauthorized: 'This address has sent too many requests without a valid key.',
   key: 'This key is used for more requests than one key may send.',
+  'sign-in': 'Whoever this is signs in more often than one may.',
   workspace: 'The keys of this workspace send more requests than one workspace may.',
 };
 

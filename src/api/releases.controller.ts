@@ -121,8 +121,13 @@ export class ReleasesController {
     if (made === undefined) {
       throw new Refused('release-not-found', `Environment ${environment.slug} has no release ${number}.`);
     }
-    const tag = stateTag(scope.project, number);
-    return answerOnce(request, reply, tag, () => this.present(scope, environment, made));
+    const answer = this.present(scope, environment, made);
+    return answerOnce(
+      request,
+      reply,
+      stateTag(number, environment, answer.source?.environment),
+      () => answer,
+    );
   }
 
   private present({ project, sees }: Scope, { id }: EnvironmentEntry, made: MadeRelease): ReleaseAnswer {

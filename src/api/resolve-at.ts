@@ -74,6 +74,10 @@ export function refuseUnseen(
     throw forbidden('read', 'in the project');
   }
   const reference = environment ?? project.state.defaultEnvironment;
-  if (reference === null) throw forbidden('resolve', 'in the whole project');
-  scope.environment(reference, 'resolve', project);
+  const found = reference === null ? undefined : scope.findEnvironment(reference, 'resolve', project);
+  if (found !== undefined) return;
+  throw forbidden(
+    'resolve',
+    environment === undefined ? 'in the default environment' : 'on that environment',
+  );
 }

@@ -13,7 +13,7 @@ import type { Resolved } from '../../projections/resolution.js';
 import { versionById, versions, type Version } from '../../projections/versions.js';
 import { scopeIn } from './access.js';
 import { AT_EXPECTED, parseAt } from './at.js';
-import { hasAlready } from './headers.js';
+import { cachingOf, hasAlready } from './headers.js';
 import { presentVersion } from './present.js';
 import { Problem } from './problem.js';
 import { refuseUnseen, type AskedAt, type ResolveAt } from './resolve-at.js';
@@ -137,7 +137,7 @@ export class ResolveRoute {
     const { reason, environment, release } = answer;
     const position = answer.position === null ? text.position : String(answer.position);
     const tag = `"${text.tag}.${reason}.${environment?.slug ?? ''}.${position}"`;
-    void reply.header('etag', tag).header('cache-control', 'private, no-cache');
+    void reply.header('etag', tag).header('cache-control', cachingOf(request));
     if (hasAlready(request, tag)) return reply.code(304).send();
     const slug = environment && environment.slug;
     // References hold neither quotes nor backslashes, so they are JSON strings as they are.

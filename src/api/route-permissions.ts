@@ -1,6 +1,7 @@
 // Which permission each route takes, and where the key has to hold it. The one table of it: a route without a row here
 // stops the start, and the tests of isolation are made from it.
 import type { FastifyInstance, onRequestHookHandler } from 'fastify';
+import { openedAt } from '../commands/open-session.js';
 import type { Permission } from '../domain/permissions.js';
 import { Refused } from '../domain/refused.js';
 import type { Directory } from '../../projections/directory.js';
@@ -32,6 +33,8 @@ export const REQUIREMENTS: Readonly<Record<string, Requirement | 'any key' | 'a 
   'GET /me': 'any key',
   'GET /session': 'a session',
   'DELETE /session': 'a session',
+  'GET /sessions': 'any key',
+  'DELETE /sessions/:session': 'any key',
   'DELETE /people/:person': on('workspace', 'administer'),
   'POST /keys': on('somewhere', 'administer'),
   'GET /keys': on('somewhere', 'administer'),
@@ -96,6 +99,16 @@ export const REQUIREMENTS: Readonly<Record<string, Requirement | 'any key' | 'a 
   'GET /metrics': on('installation', 'read'),
 };
 
+/** Whoever sits down at a browser that was left alone gets no key, and ends no key and no session elsewhere. */
+const AFTER_SIGN_IN: ReadonlySet<string> = new Set([
+  'POST /keys',
+  'DELETE /keys/:key',
+  'POST /keys/:key/rotate',
+  'POST /workspaces',
+  'DELETE /sessions/:session',
+]);
+const RECENT_MS = 30 * 60_000;
+
 const IN_PROJECT: ReadonlySet<Reach> = new Set(['whole project', 'project', 'environment']);
 
 /** What still answers for a project that is archived: whatever changes nothing, and its restoration. */
@@ -109,6 +122,9 @@ export function guardRoutes(instance: FastifyInstance, directory: () => Director
       const requirement = requirementOf(method, route.url);
       if (requirement === undefined)
         throw new Error(`Broken promise: nobody said who may ${method} ${route.url}`);
+      if (AFTER_SIGN_IN.has(rowOf(method, route.url))) {
+        route.preHandler = [...[route.preHandler ?? []].flat(), checked(checkRecent)];
+      }
       if (requirement === 'any key') return;
       const permitted = checked((scope, path) => {
         if (requirement === 'a session') return checkSignedIn(scope);
@@ -139,17 +155,22 @@ function checked(check: (scope: Scope, path: PathParts) => void): onRequestHookH
 
 /** The requirement of a route as it was registered; undefined for one that has no row. */
 export function requirementOf(method: string, url: string): (typeof REQUIREMENTS)[string] | undefined {
-  const path = url.replace(/^\/api\/v1/, '').replace(/\/$/, '');
-  const asked = method === 'HEAD' ? 'GET' : method;
-  return (
-    REQUIREMENTS[`${asked} ${path}`] ??
-    REQUIREMENTS[`${asked} ${path.replace(/^\/projects\/:project(?=\/)/, '')}`]
-  );
+  const row = rowOf(method === 'HEAD' ? 'GET' : method, url);
+  return REQUIREMENTS[row] ?? REQUIREMENTS[row.replace(/ \/projects\/:project(?=\/)/, ' ')];
+}
+
+function rowOf(method: string, url: string): string {
+  return `${method} ${url.replace(/^\/api\/v1/, '').replace(/\/$/, '')}`;
 }
 
 function checkSignedIn({ principal }: Scope): void {
   if (principal.sessionId !== undefined) return;
   throw new Problem('unauthorized', 'Nobody is signed in: the request came with a key.');
+}
+
+function checkRecent({ principal: { sessionId } }: Scope): void {
+  if (sessionId === undefined || Date.now() - openedAt(sessionId) <= RECENT_MS) return;
+  throw new Problem('recent-sign-in-needed', 'Sign in again, or send a key.');
 }
 
 function checkOpen({ project, isDone }: Scope): void {

@@ -3,7 +3,7 @@
 import type { FastifyRequest } from 'fastify';
 import type { Caller } from '../commands/command-log.js';
 import type { InProject } from '../commands/project-stream.js';
-import type { Issuer } from '../domain/access.js';
+import type { Asker, Issuer } from '../domain/access.js';
 import type { Access, Permission } from '../domain/permissions.js';
 import { archived, type EnvironmentEntry } from '../domain/project.js';
 import type { Directory } from '../../projections/directory.js';
@@ -55,9 +55,9 @@ export class Scope {
   }
 
   /** As whoever hands a key out. */
-  get issuer(): Issuer {
-    const { actor, grants, keyExpiresAt: expiresAt } = this.principal;
-    return { id: actor.id, grants, expiresAt };
+  get issuer(): Issuer & Asker {
+    const { actor, grants, keyExpiresAt: expiresAt, secretHash = null } = this.principal;
+    return { id: actor.id, grants, expiresAt, secretHash };
   }
 
   /** The command was carried out already: whatever has changed since, it is answered and not refused. */
@@ -73,9 +73,19 @@ export class Scope {
   environment(reference: string, permission: Permission = 'read', project = this.project): EnvironmentEntry {
     const { access, directory } = this;
     if (access.hasInAllOf(permission, project.id)) return directory.environment(project, reference);
-    const found = directory.findEnvironment(project, reference);
-    if (found !== undefined && access.hasOn(permission, project.id, found.id)) return found;
+    const found = this.findEnvironment(reference, permission, project);
+    if (found !== undefined) return found;
     throw forbidden(permission, 'on that environment');
+  }
+
+  /** Undefined for one that is not there, and for one that the caller has not got the permission on. */
+  findEnvironment(
+    reference: string,
+    permission: Permission,
+    project = this.project,
+  ): EnvironmentEntry | undefined {
+    const found = this.directory.findEnvironment(project, reference);
+    return found && this.access.hasOn(permission, project.id, found.id) ? found : undefined;
   }
 
   /** For a command. Throws `environment-archived` too, unless it was carried out before it was archived. */

@@ -5,7 +5,7 @@ import { ServerResponse, type IncomingMessage } from 'node:http';
 /** The page at /docs; nothing else here is ever shown as a page. */
 const DOCS = /^\/docs(?:[/?]|$)/;
 
-const API_POLICY = "default-src 'none'; frame-ancestors 'none'";
+const API_POLICY = "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 const DOCS_POLICY = [
   "default-src 'none'",
   "script-src 'self'",

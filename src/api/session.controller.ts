@@ -1,5 +1,5 @@
 // Sessions over HTTP: signing in with a key, who is signed in, signing out; and forgetting what a person is called.
-import { Body, Controller, Delete, Get, HttpCode, Param, Post, Req, Res } from '@nestjs/common';
+import { Body, Controller, Delete, Get, Header, HttpCode, Param, Post, Req, Res } from '@nestjs/common';
 import { CommandBus } from '@nestjs/cqrs';
 import { ApiResponse, ApiTags } from '@nestjs/swagger';
 import type { FastifyReply, FastifyRequest } from 'fastify';
@@ -39,6 +39,7 @@ export class SessionController {
     @Body() { key }: SignInBody,
   ): Promise<MeAnswer> {
     this.signIn.origin.refuseOthers(request);
+    this.signIn.refuseKeys();
     const { directory } = this.follower.live;
     const keyHash = hashOfKey(key);
     const known = keyIn(request, keyHash, directory, 'The key is not valid.');
@@ -61,6 +62,8 @@ export class SessionController {
   /** Sign out, on every server. */
   @Delete('session')
   @HttpCode(200)
+  // Nothing is kept under the origin of an API but answers.
+  @Header('clear-site-data', '"cache"')
   @AnswerNotKept()
   @Commands()
   async close(

@@ -7,6 +7,18 @@ export class SignInBody {
   key: string;
 }
 
+export class SessionAnswer {
+  id: string;
+  createdAt: string;
+  expiresAt: string;
+  /** Whether the request came with it. */
+  isThis: boolean;
+}
+
+export class SessionsAnswer {
+  items: SessionAnswer[];
+}
+
 export class SignedOutAnswer {
   position: string;
 }

@@ -6,6 +6,7 @@ import { CloseSession, hashOfSecret, OpenSession } from '../commands/open-sessio
 import type { Actor } from '../domain/events.js';
 import type { SessionHolder } from '../domain/session-holder.js';
 import type { LogFollower } from '../read/log-follower.js';
+import type { SignInConfig } from '../sign-in-config.js';
 import type { Position } from '../store/event-store.js';
 import { scopeFor } from './access.js';
 import type { BrowserOrigin } from './cross-site.js';
@@ -28,9 +29,15 @@ export class SignIn {
     private readonly commands: CommandBus,
     private readonly follower: LogFollower,
     readonly origin: BrowserOrigin,
-    private readonly sessionMs: number,
+    private readonly settings: Pick<SignInConfig, 'sessionMs' | 'takesKeys'>,
   ) {
     this.cookie = sessionCookie(origin);
+  }
+
+  /** Throws `forbidden` where people sign in at the identity provider alone. */
+  refuseKeys(): void {
+    if (this.settings.takesKeys) return;
+    throw new Problem('forbidden', 'No session is opened with a key here: SWITCHYARD_KEY_SIGN_IN is off.');
   }
 
   /** What the one who signed in may do from now on. */
@@ -39,10 +46,11 @@ export class SignIn {
     reply: FastifyReply,
     { actor, workspaceId, holder, worksUntil }: Holder,
   ): Promise<{ readonly scope: Scope; readonly openedAt: string }> {
+    request.limitSignIn?.({ actor, workspaceId }, reply);
     const { directory } = this.follower.live;
     const before = directory.principalInSession(hashOfSecret(this.cookie.valueIn(request) ?? ''));
     const caller = { actor, workspaceId, projectId: null, ...sentFrom(request) };
-    const until = new Date(Date.now() + this.sessionMs).toISOString();
+    const until = new Date(Date.now() + this.settings.sessionMs).toISOString();
     const holderUntil = worksUntil === Infinity ? null : new Date(worksUntil).toISOString();
     const opened = await this.commands.execute(new OpenSession(caller, { holder, until, holderUntil }));
     const principal = directory.principalInSession(hashOfSecret(opened.secret));
@@ -52,7 +60,8 @@ export class SignIn {
       const { actor: was, workspaceId: where, sessionId } = before;
       await this.commands.execute(new CloseSession({ ...caller, actor: was, workspaceId: where }, sessionId));
     }
-    const seconds = opened.expiresAt === until ? this.sessionMs / 1_000 : secondsUntil(opened.expiresAt);
+    const seconds =
+      opened.expiresAt === until ? this.settings.sessionMs / 1_000 : secondsUntil(opened.expiresAt);
     this.cookie.set(request, reply, opened.secret, seconds);
     request.scope = scopeFor(request, principal, directory);
     return { scope: request.scope, openedAt: opened.openedAt };

@@ -26,7 +26,7 @@ export class WorkspacesController {
   /** A new workspace with the project `default`, and its administrator key, which is shown in this answer alone. */
   @Post()
   @AnswerHasSecret()
-  @Commands('workspace-exists')
+  @Commands('workspace-exists', 'recent-sign-in-needed')
   @WithPosition(NewWorkspaceAnswer, 201)
   async create(@InScope() { callerInWorkspace: caller }: Scope, @Body() body: CreatePlaceBody) {
     const command = new CreateWorkspace(caller, placeOf(body));

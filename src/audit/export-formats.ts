@@ -8,6 +8,7 @@ export type ExportFormat = (typeof EXPORT_FORMATS)[number];
 
 interface Form {
   readonly contentType: string;
+  readonly fileName: string;
   /** What comes before the first entry. */
   readonly head: string;
   /** With its line end. */
@@ -55,15 +56,19 @@ function asRow(entry: AuditEntryAnswer): string {
   return stringify([Object.values(COLUMNS).map((cell) => cell(entry) ?? '')], CSV);
 }
 
+const NDJSON = 'application/x-ndjson; charset=utf-8';
+
 export const exportForms: Readonly<Record<ExportFormat, Form>> = {
-  ndjson: { contentType: 'application/x-ndjson; charset=utf-8', head: '', line: inJson },
+  ndjson: { contentType: NDJSON, fileName: 'audit.ndjson', head: '', line: inJson },
   csv: {
     contentType: 'text/csv; charset=utf-8; header=present',
+    fileName: 'audit.csv',
     head: stringify([Object.keys(COLUMNS)], CSV),
     line: asRow,
   },
   ocsf: {
-    contentType: 'application/x-ndjson; charset=utf-8',
+    contentType: NDJSON,
+    fileName: 'audit-ocsf.ndjson',
     head: '',
     line: (entry) => inJson(asActivity(entry)),
   },

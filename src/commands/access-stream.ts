@@ -1,7 +1,7 @@
 // Every command on a workspace and its keys is decided on the workspace's stream: so no key can pass on what another
 // one has just taken from it, and the last administrator cannot go twice.
 import { Injectable } from '@nestjs/common';
-import { access, type AccessCommand } from '../domain/access.js';
+import { access, refuseGone, type AccessCommand, type Asker } from '../domain/access.js';
 import type { AccessEvent } from '../domain/access.events.js';
 import { fold } from '../domain/decider.js';
 import { streamOf } from '../domain/events.js';
@@ -15,13 +15,19 @@ export class AccessStream {
     private readonly streams: Streams,
   ) {}
 
-  /** All of the commands in one append, each decided on what the ones before it came to. */
-  run(caller: Caller, commands: readonly AccessCommand[]): Promise<Outcome<AccessEvent>> {
+  /**
+   * All of the commands in one append, each decided on what the ones before it came to. Throws `unauthorized` where
+   * the key of whoever asks, if it is one of this workspace, has ended meanwhile.
+   */
+  run(caller: Caller, commands: readonly AccessCommand[], by?: Asker): Promise<Outcome<AccessEvent>> {
     const { workspaceId } = caller;
     return this.log.run({
       stream: streamOf('access', workspaceId),
       load: () => this.streams.access(workspaceId),
-      decide: (state) => decideAll(state, commands),
+      decide: (state) => {
+        if (by !== undefined) refuseGone(state, by, new Date().toISOString());
+        return decideAll(state, commands);
+      },
       caller,
     });
   }

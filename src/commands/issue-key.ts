@@ -2,12 +2,17 @@
 // as a hash alone.
 import { Command, CommandHandler, type ICommandHandler } from '@nestjs/cqrs';
 import { v7 as uuidv7 } from 'uuid';
-import type { Issuer } from '../domain/access.js';
+import type { Asker, Issuer } from '../domain/access.js';
 import type { Grant } from '../domain/access.events.js';
+import { Refused } from '../domain/refused.js';
 import type { Position } from '../store/event-store.js';
 import { AccessStream } from './access-stream.js';
 import { newKey } from './api-key.js';
 import type { Caller } from './command-log.js';
+import { Streams } from './streams.js';
+
+/** That were not revoked: a workspace holds all of them in memory, and looks through them. */
+export const KEYS_MAX = 10_000;
 
 export interface MadeKey {
   readonly keyId: string;
@@ -25,7 +30,7 @@ export class IssueKey extends Command<MadeKey> {
       /** RFC 3339. */
       readonly expiresAt: string | null;
     },
-    readonly by: Issuer,
+    readonly by: Issuer & Asker,
   ) {
     super();
   }
@@ -37,7 +42,7 @@ export class RotateKey extends Command<MadeKey> {
     readonly keyId: string,
     /** RFC 3339: until when the secret that it had goes on working. */
     readonly previousUntil: string,
-    readonly by: Issuer,
+    readonly by: Issuer & Asker,
   ) {
     super();
   }
@@ -47,6 +52,7 @@ export class RevokeKey extends Command<{ position: Position }> {
   constructor(
     readonly caller: Caller,
     readonly keyId: string,
+    readonly by: Asker,
   ) {
     super();
   }
@@ -54,15 +60,26 @@ export class RevokeKey extends Command<{ position: Position }> {
 
 @CommandHandler(IssueKey)
 export class IssueKeyHandler implements ICommandHandler<IssueKey> {
-  constructor(private readonly access: AccessStream) {}
+  constructor(
+    private readonly access: AccessStream,
+    private readonly streams: Streams,
+  ) {}
 
   async execute({ caller, request, by }: IssueKey): Promise<MadeKey> {
+    this.refuseTooMany(caller);
     const { key, prefix, hash } = newKey();
     const command = { type: 'IssueKey', keyId: uuidv7(), ...request, prefix, hash, by } as const;
-    const { events, position } = await this.access.run(caller, [command]);
+    const { events, position } = await this.access.run(caller, [command], by);
     const issued = events.find((event) => event.type === 'ApiKeyIssued');
     if (issued === undefined) throw new Error('Broken promise: a key is issued or refused');
     return { keyId: issued.keyId, key: issued.hash === hash ? key : null, position };
+  }
+
+  /** Those that are being issued at this very moment may come on top. */
+  private refuseTooMany({ workspaceId, idempotency }: Caller): void {
+    const { keys } = this.streams.access(workspaceId).state;
+    if (keys.size < KEYS_MAX || idempotency?.hasEffect === true) return;
+    throw new Refused('too-many-keys', `A workspace takes ${KEYS_MAX} keys: revoke those that nobody needs.`);
   }
 }
 
@@ -73,7 +90,7 @@ export class RotateKeyHandler implements ICommandHandler<RotateKey> {
   async execute({ caller, keyId, previousUntil, by }: RotateKey): Promise<MadeKey> {
     const { key, prefix, hash } = newKey();
     const command = { type: 'RotateKey', keyId, prefix, hash, previousUntil, by } as const;
-    const { events, position } = await this.access.run(caller, [command]);
+    const { events, position } = await this.access.run(caller, [command], by);
     const isMine = events.some((event) => event.type === 'ApiKeyRotated' && event.hash === hash);
     return { keyId, key: isMine ? key : null, position };
   }
@@ -83,7 +100,7 @@ export class RotateKeyHandler implements ICommandHandler<RotateKey> {
 export class RevokeKeyHandler implements ICommandHandler<RevokeKey> {
   constructor(private readonly access: AccessStream) {}
 
-  execute({ caller, keyId }: RevokeKey) {
-    return this.access.run(caller, [{ type: 'RevokeKey', keyId }]);
+  execute({ caller, keyId, by }: RevokeKey) {
+    return this.access.run(caller, [{ type: 'RevokeKey', keyId }], by);
   }
 }

@@ -58,6 +58,11 @@ function newSecret(): string {
   return `swy_session_${randomBytes(SECRET_BYTES).toString('hex')}`;
 }
 
+/** In milliseconds since 1970, by the server that made the id: a UUID of version 7 begins with the time. */
+export function openedAt(sessionId: string): number {
+  return Number.parseInt(sessionId.replace('-', '').slice(0, 12), 16);
+}
+
 /** With 256 random bits there is nothing to guess, so a plain SHA-256 is enough. */
 export function hashOfSecret(secret: string): string {
   return createHash('sha256').update(secret).digest('hex');

@@ -72,6 +72,13 @@ export interface IssueKey {
 /** Whoever hands a key out, with what that one may do itself and until when. */
 export type Issuer = Pick<ApiKey, 'id' | 'grants' | 'expiresAt'>;
 
+/** Whoever asks for something, as it was let in. */
+export interface Asker {
+  readonly id: string;
+  /** SHA-256, in hex, of the secret that was shown; null for a person. */
+  readonly secretHash: string | null;
+}
+
 export interface RotateKey {
   readonly type: 'RotateKey';
   readonly keyId: string;
@@ -172,6 +179,18 @@ export const access: Decider<AccessState, AccessCommand, AccessEvent> = {
   },
 };
 
+/**
+ * Throws `unauthorized` where the key that asks was revoked, or its secret replaced, before it came to be decided: what
+ * it was let in with then counts for nothing. `now` is RFC 3339.
+ */
+export function refuseGone({ keys }: AccessState, { id, secretHash }: Asker, now: string): void {
+  if (secretHash === null) return;
+  const key = keys.get(id);
+  if (key?.hash === secretHash) return;
+  if (key?.previous?.hash === secretHash && key.previous.until > now) return;
+  throw new Refused('unauthorized', 'The key does not work any more.');
+}
+
 /** A key that an administrator issued has somebody to answer for it; that of the installation has nobody. */
 export function isOfInstallation(key: ApiKey): boolean {
   return key.issuedBy === null;
@@ -257,7 +276,9 @@ function revokeKey(state: AccessState, keyId: string): AccessEvent[] {
 
 /** One that expires by itself would leave the workspace to nobody. */
 function administersForGood({ grants, expiresAt }: ApiKey): boolean {
-  return expiresAt === null && new Access(grants).has('administer');
+  const isUnlimited = ({ role, projects, environments }: Grant) =>
+    role === 'admin' && !projects && !environments;
+  return expiresAt === null && grants.some(isUnlimited);
 }
 
 /** Once a day is enough to tell which keys are still needed. */

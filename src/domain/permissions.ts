@@ -33,20 +33,27 @@ export const ROLE_PERMISSIONS: Readonly<Record<Role, ReadonlySet<Permission>>> =
 
 /** All that the grants of one key allow in its workspace. */
 export class Access {
-  private readonly held: readonly Held[];
   /** Held without any limit, which is what most keys are asked for. */
   private readonly everywhere: ReadonlySet<Permission>;
+  private readonly limited = new Map<Permission, Area[]>();
   /** The projects that the grants name; undefined where one of them is for all. */
   readonly projects: ReadonlySet<string> | undefined;
 
   constructor(grants: readonly Grant[]) {
-    this.held = grants.map(({ role, projects, environments }) => ({
-      permissions: ROLE_PERMISSIONS[role],
-      projects: projects && new Set(projects),
-      environments: environments && new Set(environments),
-    }));
-    const unlimited = this.held.filter(({ projects, environments }) => !projects && !environments);
-    this.everywhere = new Set(unlimited.flatMap(({ permissions }) => [...permissions]));
+    const unlimited = grants.filter(({ projects, environments }) => !projects && !environments);
+    this.everywhere = new Set(unlimited.flatMap(({ role }) => [...ROLE_PERMISSIONS[role]]));
+    for (const { role, projects, environments } of [...grants].sort(widerFirst)) {
+      if (!projects && !environments) continue;
+      const area = {
+        projects: projects && new Set(projects),
+        environments: environments && new Set(environments),
+      };
+      for (const permission of ROLE_PERMISSIONS[role]) {
+        const areas = this.limited.get(permission);
+        if (areas === undefined) this.limited.set(permission, [area]);
+        else areas.push(area);
+      }
+    }
     const isForAll = grants.some(({ projects }) => !projects);
     this.projects = isForAll ? undefined : new Set(grants.flatMap(({ projects }) => projects ?? []));
   }
@@ -58,15 +65,12 @@ export class Access {
 
   /** In some place of the workspace. */
   hasSomewhere(permission: Permission): boolean {
-    return this.held.some(({ permissions }) => permissions.has(permission));
+    return this.has(permission) || this.limited.has(permission);
   }
 
   /** On what belongs to a project and to none of its environments, whichever environments a grant names. */
   hasIn(permission: Permission, projectId: string): boolean {
-    return (
-      this.has(permission) ||
-      this.held.some((held) => held.permissions.has(permission) && covers(held.projects, projectId))
-    );
+    return this.has(permission) || this.areas(permission).some((area) => covers(area.projects, projectId));
   }
 
   /** In a project with all environments that it has or will have. */
@@ -79,34 +83,46 @@ export class Access {
     return this.has(permission) || this.holds(permission, projectId, environmentId);
   }
 
-  /** Whether whoever has this access may give a grant to another key: it allows nothing that is not allowed here. */
-  contains({ role, projects, environments }: Grant): boolean {
-    const inProjects: readonly Place[] = projects ?? [EVERY];
-    const onEnvironments: readonly Place[] = environments ?? [EVERY];
-    return [...ROLE_PERMISSIONS[role]].every(
-      (permission) =>
-        this.has(permission) ||
-        inProjects.every((project) =>
-          onEnvironments.every((environment) => this.holds(permission, project, environment)),
-        ),
+  /** Wherever a grant is for. */
+  hasWherever(permission: Permission, { projects, environments }: Omit<Grant, 'role'>): boolean {
+    return (
+      this.has(permission) || coverAll(this.areas(permission), projects ?? [EVERY], environments ?? [EVERY])
     );
   }
 
-  private holds(permission: Permission, project: Place, environment: Place): boolean {
-    return this.held.some(
-      (held) =>
-        held.permissions.has(permission) &&
-        covers(held.projects, project) &&
-        covers(held.environments, environment),
+  /** Whether whoever has this access may give a grant to another key: it allows nothing that is not allowed here. */
+  contains(grant: Grant): boolean {
+    return [...ROLE_PERMISSIONS[grant.role]].every((permission) => this.hasWherever(permission, grant));
+  }
+
+  private holds(permission: Permission, projectId: string, environment: Place): boolean {
+    return this.areas(permission).some(
+      (area) => covers(area.projects, projectId) && covers(area.environments, environment),
     );
+  }
+
+  private areas(permission: Permission): readonly Area[] {
+    return this.limited.get(permission) ?? [];
   }
 }
 
-interface Held {
-  readonly permissions: ReadonlySet<Permission>;
+/** The environments of a grant in the projects of it. */
+interface Area {
   readonly projects: ReadonlySet<string> | undefined;
   readonly environments: ReadonlySet<string> | undefined;
 }
+
+/** What a wide one covers need not be looked for in many small ones. */
+function widerFirst(a: Grant, b: Grant): number {
+  return widthOf(b) - widthOf(a);
+}
+
+function widthOf({ projects, environments }: Grant): number {
+  return (projects?.length ?? WIDE) * (environments?.length ?? WIDE);
+}
+
+/** More than any grant names. */
+const WIDE = 1_000_000;
 
 /** All that there are, and those to come. */
 const EVERY = undefined;
@@ -115,4 +131,25 @@ type Place = string | typeof EVERY;
 /** No limit covers everything. */
 function covers(limit: ReadonlySet<string> | undefined, place: Place): boolean {
   return limit === undefined || (place !== EVERY && limit.has(place));
+}
+
+/**
+ * Whether areas, from one on, cover each of the environments in each of the projects: what the first one leaves, the
+ * others have to. To ask of every environment in every project would cost the product of them.
+ */
+function coverAll(
+  areas: readonly Area[],
+  projects: readonly Place[],
+  environments: readonly Place[],
+  from = 0,
+): boolean {
+  if (projects.length === 0 || environments.length === 0) return true;
+  const area = areas[from];
+  if (area === undefined) return false;
+  const beside = projects.filter((project) => !covers(area.projects, project));
+  if (!coverAll(areas, beside, environments, from + 1)) return false;
+  if (beside.length === projects.length) return true;
+  const within = projects.filter((project) => covers(area.projects, project));
+  const left = environments.filter((environment) => !covers(area.environments, environment));
+  return coverAll(areas, within, left, from + 1);
 }

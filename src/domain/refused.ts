@@ -27,6 +27,8 @@ export type RefusalCode =
   | 'release-not-found'
   | 'release-too-large'
   | 'same-environment'
+  | 'too-many-keys'
+  | 'unauthorized'
   | 'unknown-release'
   | 'version-locked'
   | 'version-not-found'

@@ -30,7 +30,8 @@ export const session: Decider<SessionState, SessionCommand, SessionEvent> = {
       case 'OpenSession': {
         assert(state === 'none', 'the id of a session is new');
         const { hash, holder, until, holderUntil } = command;
-        const expiresAt = holderUntil !== null && holderUntil < until ? holderUntil : until;
+        const expiresAt =
+          holderUntil !== null && Date.parse(holderUntil) < Date.parse(until) ? holderUntil : until;
         return [{ type: 'SessionOpened', hash, holder, expiresAt }];
       }
       case 'CloseSession':

@@ -5,6 +5,7 @@ import { Recorded, UnknownEvent } from '../domain/recorded.js';
 import { joined } from '../domain/release-parts.js';
 import type { EventStore, Position, StoredEvent } from '../store/event-store.js';
 import { ChangeReader, STRETCH_BYTES, type ChangeLimits, type Outlet } from './change-reader.js';
+import { FairTurns, type TurnHolder } from './fair-turns.js';
 import type { LogFollower } from './log-follower.js';
 import {
   RecentMessages,
@@ -39,11 +40,9 @@ export interface Wording {
 }
 
 /** One who follows, until it leaves, is cut off, or its key or session no longer works. */
-export interface Client {
-  readonly actorId: string;
+export interface Client extends TurnHolder {
   /** Where it follows in a session. */
   readonly sessionId?: string | undefined;
-  readonly workspaceId: string;
   /** In milliseconds since 1970. */
   readonly worksUntil: number;
   readonly wanted: Wanted;
@@ -68,7 +67,8 @@ export class ChangeStream {
   private readonly parts = new Map<string, Recorded[]>();
   /** Positions up to here are known to be too old to go on from. */
   private tooOld: Position = -1n;
-  private lastRead: Promise<unknown> = Promise.resolve();
+  /** One page of the log at a time, however many wait for one. */
+  private readonly turns = new FairTurns();
   private hasNews = false;
   private isWaking = false;
   private readonly timer: NodeJS.Timeout;
@@ -91,15 +91,26 @@ export class ChangeStream {
     return this.readers.size;
   }
 
+  /** And how many of them in a workspace, and with a key of it. */
+  openOf({ workspaceId, actorId }: TurnHolder): { ofWorkspace: number; ofKey: number } {
+    let [ofWorkspace, ofKey] = [0, 0];
+    for (const client of this.readers.values()) {
+      if (client.workspaceId !== workspaceId) continue;
+      ofWorkspace += 1;
+      if (client.actorId === actorId) ofKey += 1;
+    }
+    return { ofWorkspace, ofKey };
+  }
+
   /** Where a client goes on that was at a position, or begins. Throws `StoreUnavailable`. */
-  async beginning(after: Position | undefined): Promise<Beginning> {
+  async beginning(after: Position | undefined, who: TurnHolder): Promise<Beginning> {
     const here = () => this.follower.live.progress.position;
     if (after === undefined) return { position: here() };
     // Another server may have told of what has not come here yet.
     if (after > here() && after > (await this.store.head())) {
       return { position: here(), reset: 'beyond-the-end' };
     }
-    return (await this.isTooOld(after)) ? { position: here(), reset: 'too-old' } : { position: after };
+    return (await this.isTooOld(after, who)) ? { position: here(), reset: 'too-old' } : { position: after };
   }
 
   /** Passes on what was wanted, strictly after a position. */
@@ -107,7 +118,7 @@ export class ChangeStream {
     const changes = {
       recent: this.recent,
       read: (after: Position, wanted: Wanted, events: number) =>
-        this.inTurn(() => this.stretchAfter(after, wanted, events)),
+        this.turns.take(client, () => this.stretchAfter(after, wanted, events)),
     };
     const reader = new ChangeReader(position, client.wanted, client.outlet, changes, this.limits);
     this.readers.set(reader, client);
@@ -233,13 +244,13 @@ export class ChangeStream {
   }
 
   /** Positions may leave gaps, so that only counting tells, unless even without gaps there would be too few. */
-  private async isTooOld(after: Position): Promise<boolean> {
+  private async isTooOld(after: Position, who: TurnHolder): Promise<boolean> {
     const { missedEventsMax } = this.limits;
     if (this.follower.live.progress.position - after <= BigInt(missedEventsMax)) return false;
     let missed = 0;
     for (let at = after; after > this.tooOld;) {
       const from = at;
-      const page = await this.inTurn(() => this.store.readAll({ after: from }));
+      const page = await this.turns.take(who, () => this.store.readAll({ after: from }));
       const last = page.at(-1);
       if (last === undefined) return false;
       at = last.position;
@@ -247,13 +258,6 @@ export class ChangeStream {
       if (missed > missedEventsMax) this.tooOld = after;
     }
     return true;
-  }
-
-  /** One page of the log at a time, however many wait for one. */
-  private inTurn<Result>(read: () => Promise<Result>): Promise<Result> {
-    const mine = this.lastRead.then(read);
-    this.lastRead = mine.catch(() => undefined);
-    return mine;
   }
 
   private endAll(concerned: (client: Client) => boolean): void {

@@ -13,8 +13,6 @@ import { releaseAt, releaseHead, releases, type ReleaseHead } from '../../projec
 import type { LogFollower } from './log-follower.js';
 
 export interface PointerChange {
-  /** Its number among all changes. */
-  readonly id: number;
   readonly environmentId: string;
   readonly flowId: string;
   readonly release: ReleaseHead;
@@ -28,13 +26,13 @@ export class PointerHistory {
   /** Of every flow in an environment, below a change. */
   async ofEnvironment(
     environmentId: string,
-    below: number | undefined,
+    below: Pick<PointerMove, 'flowId' | 'release'> | undefined,
     limit: number,
   ): Promise<PointerChange[]> {
     const rows = await this.rows();
     // A release whose last part has not come yet is not there yet.
     const upTo = releaseAt(rows, environmentId, this.now);
-    const moves = movesBelow(rows, environmentId, upTo, below ?? Number.MAX_SAFE_INTEGER, limit);
+    const moves = movesBelow(rows, environmentId, upTo, below, limit);
     return moves.flatMap((move) => changeIn(rows, environmentId, move));
   }
 
@@ -65,8 +63,8 @@ export class PointerHistory {
 }
 
 function changeIn(rows: Rows, environmentId: string, move: PointerMove): PointerChange[] {
-  const { id, flowId, release, to } = move;
+  const { flowId, release, to } = move;
   const head = releaseHead(rows, environmentId, release);
   const from = placementAfter(rows, environmentId, flowId, release - 1)?.version ?? null;
-  return head === undefined ? [] : [{ id, environmentId, flowId, release: head, from, to }];
+  return head === undefined ? [] : [{ environmentId, flowId, release: head, from, to }];
 }

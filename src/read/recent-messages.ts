@@ -8,6 +8,8 @@ export interface Topic {
   readonly projectId: string;
   readonly type: string;
   readonly environmentId: string | null;
+  /** It may tell something of any environment: of the default one, that it is none any more. */
+  readonly isOfAll: boolean;
   readonly flowIds: ReadonlySet<string>;
   /** From which environment a promotion took its versions; null for anything else. */
   readonly sourceId: string | null;

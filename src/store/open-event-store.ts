@@ -1,5 +1,5 @@
 // Which adapter an address asks for. The clients of the servers are large, so each is loaded only where it is used.
-import type { EventStoreAddress } from '../config.js';
+import type { EventStoreAddress } from '../store-address.js';
 import type { EventStore } from './event-store.js';
 
 /** Throws `StoreRefused` when the log cannot be opened; it is left as it was. */

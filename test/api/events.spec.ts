@@ -121,7 +121,7 @@ describe('A stream of changes', () => {
     expect({ statusCode, headers }).toMatchObject({
       statusCode: 200,
       headers: {
-        'content-type': 'text/event-stream',
+        'content-type': 'text/event-stream; charset=utf-8',
         'cache-control': 'no-store',
         'x-accel-buffering': 'no',
         'x-request-id': expect.stringMatching(/./),

@@ -222,6 +222,20 @@ describe('A key that was revoked', () => {
     for (const type of ['ApiKeyIssued', 'FlowCreated', 'WorkspaceCreated']) expect(types).not.toContain(type);
   });
 
+  it('hands out no key once it is, however many it had asked for by then', async () => {
+    const { id, key } = await issue(admin, 'busy', [ADMIN]);
+    const before = await next();
+    const asked = { name: 'too late', grants: [ADMIN] };
+    const asking = Array.from({ length: 40 }, () => as(key).post('/keys', asked));
+    await until(async () => (await entriesFrom(before)).length > 0);
+    await good(admin.delete(`/keys/${id}`));
+    const statuses = (await Promise.all(asking)).map(({ status }) => status);
+    expect(new Set(statuses)).toEqual(new Set([201, 401]));
+    // The newest come first.
+    const [newest] = (await entriesFrom(before)).filter(({ type }) => type.startsWith('ApiKey'));
+    expect(newest?.type).toBe('ApiKeyRevoked');
+  });
+
   it('is out with the very next request, and its streams end with it', async () => {
     for (let round = 0; round < 10; round += 1) {
       const { id, key } = await issue(admin, 'short-lived', [ADMIN]);

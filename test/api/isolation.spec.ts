@@ -16,7 +16,12 @@ import { unless } from '../support/spec.js';
 const PRINT_ROUTES = fileURLToPath(new URL('../support/print-routes.js', import.meta.url));
 const OPEN = /^GET \/(health|docs|openapi\.json|auth\/oidc)(\/|$)|^POST \/api\/v1\/session$/;
 /** Nobody has signed in, and nobody is forgotten. */
-const NEVER_ALLOWED = ['DELETE /people/:person', 'DELETE /session', 'GET /session'];
+const NEVER_ALLOWED = [
+  'DELETE /people/:person',
+  'DELETE /session',
+  'DELETE /sessions/:session',
+  'GET /session',
+];
 const suite = serversOfSuite();
 let routes: Route[];
 let postgres: PostgresServer | undefined;

@@ -230,6 +230,18 @@ describe('Signing in at an identity provider', () => {
   });
 });
 
+describe('Somebody who signs in again and again', () => {
+  it('is told to wait, and nobody else is', async () => {
+    let status = 303;
+    for (let times = 0; times < 100 && status === 303; times += 1) {
+      ({ status } = (await signIn('kim-3')).visit);
+    }
+    expect(status).toBe(429);
+    expect(problemIn(await signIn('kim-3'))).toEqual({ code: 'rate-limited', status: 429 });
+    expect((await signIn('tom-2')).visit.status).toBe(303);
+  });
+});
+
 describe('On the way to a provider and back', () => {
   it.each([
     ...[
@@ -257,6 +269,23 @@ describe('On the way to a provider and back', () => {
         400,
         'invalid-query',
       );
+    },
+  );
+
+  it.each([
+    ['cross-site', false],
+    ['same-site', false],
+    ['', false],
+    ['same-origin', true],
+    ['none', true],
+  ])(
+    'nobody is sent there by a link elsewhere: Sec-Fetch-Site %j begins a sign-in: %j',
+    async (site, begins) => {
+      const sent = { headers: { 'sec-fetch-site': site } };
+      const answer = await new Http(server.url, undefined).send('GET', '/auth/oidc/login', sent);
+      expect(answer.headers.getSetCookie()).toHaveLength(begins ? 1 : 0);
+      if (begins) expect(answer.status).toBe(303);
+      else expect(problemOf(answer)).toMatchObject({ code: 'cross-site-request', status: 403 });
     },
   );
 

@@ -13,7 +13,7 @@ import { temporaryFolder } from '../support/server-process.js';
 const PRINT_ROUTES = fileURLToPath(new URL('../support/print-routes.js', import.meta.url));
 const EVENT_STREAM = 'text/event-stream';
 /** A key alone does not get there: the story of sessions holds them to the document. */
-const OF_PEOPLE = /^\/api\/v1\/(session|people\/\{person\})$/;
+const OF_PEOPLE = /^\/api\/v1\/(session|sessions(\/\{session\})?|people\/\{person\})$/;
 const UNDOCUMENTED = /^\/(health|docs|metrics|openapi\.json)(\/|$)|^\/docs/;
 
 let server: OwnServer;

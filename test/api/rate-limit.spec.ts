@@ -160,11 +160,41 @@ describe('A server', () => {
     expect(Number(counted)).toBe(250 - answered);
   });
 
-  it('counts what a key is denied as well', async () => {
+  it('counts what a key is denied as well, and what it asks for in vain', async () => {
     const { http } = await started({ KEY: 5 });
     const viewer = await keyOf(http, 'viewer');
-    const { refusal } = await burst(() => viewer.post('/flows', { name: 'not allowed' }), 150);
-    expect(refusal?.headers.get('ratelimit-policy')).toBe('"key";q=50;w=10');
+    const denied = await burst(() => viewer.post('/flows', { name: 'not allowed' }), 150);
+    const lost = await keyOf(http, 'lost');
+    const inVain = await burst(() => lost.get('/projects/nowhere/flows'), 150);
+    for (const { refusal } of [denied, inVain]) {
+      expect(refusal?.headers.get('ratelimit-policy')).toBe('"key";q=50;w=10');
+    }
+  });
+
+  it('refuses a key that signs in again and again, and its workspace no other key', async () => {
+    const { http } = await started({ KEY: 1_000 });
+    const [one, other] = [await keyOf(http, 'one'), await keyOf(http, 'other')];
+    const signIn = ({ key }: Http) => http.post('/session', { key }, { origin: http.url });
+    const first = await signIn(one);
+    expect([first.status, first.headers.get('ratelimit')]).toEqual([201, '"sign-in";r=58;t=2']);
+    const { refusal } = await burst(() => signIn(one), 75);
+    expect(refusal && problemOf(refusal).code).toBe('rate-limited');
+    expect(refusal?.headers.get('ratelimit-policy')).toBe('"sign-in";q=60;w=60');
+    expect((await signIn(other)).status).toBe(201);
+    const opened = await good(http.get<{ items: object[] }>('/audit?type=SessionOpened&limit=500'));
+    expect(opened.items.length).toBeGreaterThanOrEqual(61);
+    expect(opened.items.length).toBeLessThan(70);
+  });
+
+  it.each([
+    ['KEY', '"key";q=10;w=10'],
+    ['WORKSPACE', '"workspace";q=10;w=10'],
+  ])('counts a sign-in with a key as a request of the %s', async (name, policy) => {
+    const { http } = await started({ KEY: 1_000, [name]: 1 });
+    const signIn = () => http.post('/session', { key: ADMIN_KEY }, { origin: http.url });
+    const { refusal } = await burst(signIn, 25);
+    expect(refusal?.headers.get('ratelimit-policy')).toBe(policy);
+    expect((await http.send('GET', PATH)).status).toBe(429);
   });
 
   it('refuses the keys of a workspace together, and answers another workspace every time meanwhile', async () => {
@@ -206,8 +236,20 @@ describe('A server', () => {
     const { http } = await started({ ADDRESS: 10 });
     const { refusal } = await burst(() => http.send('GET', PATH), 250);
     expect(refusal?.headers.get('ratelimit-policy')).toBe('"address";q=100;w=10');
-    const { good: healthy } = await burst(() => http.send('GET', '/health/live'), 250);
-    expect(healthy).toBe(250);
+    for (const path of ['/health/live', '/health/ready']) {
+      expect((await burst(() => http.send('GET', path), 125)).good).toBe(125);
+    }
+  });
+
+  it.each([
+    ['beside the two looks at health', '/health/x'],
+    ['for a path that is no URL', '/api/v1/flows/%'],
+    ['for a path with too long a part', `/api/v1/flows/${'a'.repeat(129)}`],
+  ])('counts a request %s as one of its address, and then refuses it', async (_, path) => {
+    const { http } = await started({ ADDRESS: 2 });
+    const { refusal } = await burst(() => http.send('GET', path), 75);
+    expect(refusal && problemOf(refusal).code).toBe('rate-limited');
+    expect(refusal?.headers.get('ratelimit-policy')).toBe('"address";q=20;w=10');
   });
 
   it('refuses nobody where the limits are off', async () => {

@@ -209,6 +209,7 @@ describe('The server', () => {
     ['/api/v1/environments', 'application/json'],
     ['/api/v1/audit/checkpoint', 'text/plain'],
     ['/api/v1/audit/export?format=csv', 'text/csv'],
+    ['/api/v1/events', 'text/event-stream'],
     ['/api/v1/nothing', 'application/problem+json'],
     ['/openapi.json', 'application/json'],
     ['/metrics', 'text/plain'],
@@ -274,7 +275,8 @@ const rules: readonly Rule[] = [
   },
   {
     says: 'talk to the store, the identity provider, the sink and the collector, and to nobody else',
-    never: /(?<!\.|private )\bfetch\(|'node:(?:https|tls|dgram|dns)'|'pg'|'[\w@/-]+(?:-client|-otlp-http)'/,
+    never:
+      /(?<!\.|private )\bfetch\(|'node:(?:https|tls|dgram|dns)'|'(?:pg|\S*(?:db-client|openid-client|otlp-http))'/,
     butIn: /^src\/(?:store\/|audit\/checkpoint-sink\.ts$|api\/oidc-client\.ts$|tracing\.ts$)/,
     broken: 'await fetch(body.url)',
   },

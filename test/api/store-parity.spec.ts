@@ -1,7 +1,7 @@
 // Whatever the log is kept in, the same commands have the same answers and leave the same bytes in the log.
 // TEST_CORPUS says how many commands.
 import { join } from 'node:path';
-import type { EventStoreAddress } from '../../src/config.js';
+import type { EventStoreAddress } from '../../src/store-address.js';
 import { openEventStore } from '../../src/store/open-event-store.js';
 import { everything } from '../store/event-store.contract.js';
 import { corpus, Plain, run } from '../support/corpus.js';

@@ -191,6 +191,18 @@ describe('A new key', () => {
     expect(await wrong()).toEqual(['/grants']);
   });
 
+  it('names up to two hundred projects and environments in all its grants, however they are counted', async () => {
+    const asked = (count: number, grant: object) =>
+      admin.post('/keys', { name: 'Wide', grants: Array<object>(count).fill({ role: 'viewer', ...grant }) });
+    const both = { projects: ['default', 'blog'], environments: ['staging', 'production'] };
+    await good(asked(33, both));
+    // Each of the slugs stands for an environment of either project.
+    const problem = await refused(asked(34, both), 422, 'invalid-body');
+    expect(pointersOf(problem)).toEqual(['/grants/33']);
+    const nowhere = { environments: Array<string>(100).fill('nowhere') };
+    expect(pointersOf(await refused(asked(3, nowhere), 422, 'invalid-body'))).toEqual(['/grants/2']);
+  });
+
   it('for an environment that several projects have holds in each of them', async () => {
     const asked: Grant[] = [{ role: 'resolver', environments: ['production'] }];
     const { issued, http } = await holderOf(admin, 'Everywhere', asked);

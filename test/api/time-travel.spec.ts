@@ -104,6 +104,7 @@ describe('A moment', () => {
   it.each([
     ['', 'yesterday', '2026-03-03', '2026-03-03T14:05:00', '2026-02-30T00:00:00Z', '2026-03-03T25:00:00Z'],
     ['007', '-1', '1.5', '2026-03-03T14:05:00+24:00', '99999999999999999999', '2026-03-03T14:05Z'],
+    ['9999-12-31T23:59:59-00:01', '9999-12-31T23:59:60Z', '0000-01-01T00:00:00+00:01'],
   ])('is nothing else: %s, %s …', async (...moments) => {
     const reads = ['/environments/production/active', '/environments/production', '/environments/default'];
     for (const read of [...reads, '/flows/chat', '/flows/chat/resolve', '/projects/default']) {
@@ -307,6 +308,18 @@ describe('The history of a pointer', () => {
     expect(await inPages('/flows/chat/history', 1)).toEqual(whole.items);
     const environment = await good(http.get<Page>('/environments/production/history'));
     expect(await inPages('/environments/production/history', 2)).toEqual(environment.items);
+  });
+
+  it('is paged by what it shows, which counts nothing that happens elsewhere', async () => {
+    for (const path of ['/flows/chat/history', '/environments/production/history']) {
+      const { items, nextCursor } = await good(http.get<Page>(`${path}?limit=1`));
+      const { position, release: number, flowId } = items[0] ?? {};
+      const said = Buffer.from(nextCursor ?? '', 'base64url').toString();
+      expect([position, `${number} ${flowId}`]).toContain(said);
+    }
+    const numbered = Buffer.from('7').toString('base64url');
+    const cursor = `/environments/production/history?cursor=${numbered}`;
+    expect(pointersOf(await refused(http.get(cursor), 400, 'invalid-query'))).toEqual(['/cursor']);
   });
 
   it('goes on inside a release of many flows', async () => {

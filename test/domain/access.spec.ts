@@ -1,6 +1,6 @@
 // The rules of a workspace and its keys: who may hand out which key, how one is replaced and ended, and that somebody
 // always remains who may.
-import { access, type ApiKey, type IssueKey, type RotateKey } from '../../src/domain/access.js';
+import { access, refuseGone, type ApiKey, type IssueKey, type RotateKey } from '../../src/domain/access.js';
 import type { AccessEvent, ApiKeyIssued, Grant } from '../../src/domain/access.events.js';
 import { fold } from '../../src/domain/decider.js';
 import { refusalOf, spec } from '../support/spec.js';
@@ -142,6 +142,30 @@ describe('Issuing a key', () => {
   });
 });
 
+describe('Whoever asks', () => {
+  const asks = (secretHash: string | null, ...events: AccessEvent[]) =>
+    refuseGone(
+      fold(access, [created, firstKey, ...events]),
+      { id: 'ci', secretHash },
+      '2026-03-01T12:00:00.000Z',
+    );
+  const ci = issued('ci', [{ role: 'admin' }]);
+  const overlapping = (until: string) => rotated('ci', 'hash new', until);
+
+  it('is heard as long as its secret works, rotated or not', () => {
+    expect(() => asks('hash of ci', ci)).not.toThrow();
+    expect(() => asks('hash new', ci, overlapping('2026-03-01T12:00:00.000Z'))).not.toThrow();
+    expect(() => asks('hash of ci', ci, overlapping('2026-03-01T12:00:00.001Z'))).not.toThrow();
+    expect(() => asks(null)).not.toThrow();
+  });
+
+  it('is not heard once its key was revoked or its secret has ended, though it had been let in', () => {
+    for (const end of [revoked('ci'), overlapping('2026-03-01T12:00:00.000Z')]) {
+      expect(refusalOf(() => asks('hash of ci', ci, end)).code).toBe('unauthorized');
+    }
+  });
+});
+
 describe('Rotating a key', () => {
   const history = [created, firstKey, issued('ci', [{ role: 'promoter', projects: ['shop'] }])];
 
@@ -263,8 +287,8 @@ function rotate(keyId: string, by: RotateKey['by'] = root): RotateKey {
   return { type: 'RotateKey', keyId, prefix: 'swy_new', hash: 'hash new', previousUntil, by };
 }
 
-function rotated(keyId: string, hash: string): AccessEvent {
-  return { type: 'ApiKeyRotated', keyId, prefix: 'swy_new', hash, previousUntil: '2026-03-02T00:00:00.000Z' };
+function rotated(keyId: string, hash: string, previousUntil = '2026-03-02T00:00:00.000Z'): AccessEvent {
+  return { type: 'ApiKeyRotated', keyId, prefix: 'swy_new', hash, previousUntil };
 }
 
 function revoked(keyId: string): AccessEvent {

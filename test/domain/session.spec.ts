@@ -29,6 +29,12 @@ describe('A session', () => {
       .then({ ...opened, expiresAt: NOON });
   });
 
+  it('does not end in the year 10000, whose times come first where they are compared as text', () => {
+    given()
+      .when({ ...open, holderUntil: '+010000-01-01T00:00:00.000Z' })
+      .then(opened);
+  });
+
   it('of a person is what the rules gave at the sign-in', () => {
     const person = { type: 'person', personId: 'p1', grants: [{ role: 'viewer' }] } as const;
     given()

@@ -43,7 +43,7 @@ export function bytesOf(url: string, key: string | undefined, asked: Asked): Pro
       answer.on('data', (chunk: Buffer) => chunks.push(chunk));
       answer.on('end', done);
       // A stream has no end; its messages are read by a client of such streams.
-      if (answer.headers['content-type'] === 'text/event-stream') {
+      if (answer.headers['content-type']?.startsWith('text/event-stream') === true) {
         answer.destroy();
         done();
       }

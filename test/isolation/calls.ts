@@ -51,6 +51,7 @@ const fresh = (): string => `Fresh ${(names += 1)}`;
 
 /** Where more or something else is needed than the parameters of the path below. */
 const INPUTS: Readonly<Record<string, (asked: Asked) => Input | Input[]>> = {
+  'DELETE /sessions/:session': () => ({ params: { session: NEVER_ID }, lies: { isForeign: true }, body: {} }),
   'DELETE /people/:person': () => ({ params: { person: NEVER_ID }, lies: { isForeign: true }, body: {} }),
   'POST /keys': ({ holder }) => ({ body: { name: fresh(), grants: holder.grants } }),
   'GET /keys/:key': keysOf,

@@ -38,6 +38,8 @@ export const TAKES: Readonly<Record<string, readonly [ability: string, where: Wh
   'GET /me': ['', 'any key'],
   'GET /session': ['', 'session'],
   'DELETE /session': ['', 'session'],
+  'GET /sessions': ['', 'any key'],
+  'DELETE /sessions/:session': ['', 'any key'],
   'DELETE /people/:person': ['rule', 'workspace'],
   'POST /keys': ['rule', 'somewhere'],
   'GET /keys': ['rule', 'somewhere'],
@@ -147,7 +149,7 @@ export function expected(row: string, holder: Holder, about: About): 200 | 401 |
   if (!works || where === 'session') return 401;
   const reaches = ({ projects }: Grant) => projects?.includes(about.project ?? '') ?? true;
   if (about.isNamed && (about.project === undefined || !grants.some(reaches))) return 404;
-  if (where === 'any key') return 200;
+  if (where === 'any key') return about.lies?.isForeign === true ? 404 : 200;
   const able = grants.filter(({ role }) => MAY[role].includes(ability));
   const isAnywhere = where === 'somewhere' || where === 'key' || where === 'entry';
   const isWide = where === 'workspace' || where === 'installation';

@@ -4,26 +4,20 @@ import { readdirSync, readFileSync } from 'node:fs';
 import Database from 'better-sqlite3';
 import { EVENT_TYPES, type StoredFact } from '../../src/domain/recorded.js';
 import { SqliteTables } from '../../src/read/sqlite-tables.js';
-import {
-  entryAt,
-  firstAt,
-  numberOf,
-  searchTrail,
-  tokenOf,
-  type AuditEntry,
-  type AuditSearch,
-} from '../../projections/audit-pages.js';
-import {
-  actorToken,
-  correlationToken,
-  versionToken,
-  WINDOW_ENTRIES,
-  wordsOf,
-} from '../../projections/audit-tokens.js';
-import { auditTrail, typeThing } from '../../projections/audit-trail.js';
+import { entryAt, firstAt, searchTrail, type AuditEntry } from '../../projections/audit-pages.js';
+import { auditTrail } from '../../projections/audit-trail.js';
+import { WINDOW_ENTRIES } from '../../projections/audit-windows.js';
 import { toldOf } from '../../projections/audit-words.js';
-import type { Rows, Tables } from '../../projections/projection.js';
-import * as history from '../support/audit-history.js';
+import type { Tables } from '../../projections/projection.js';
+import { AuditHistory } from '../support/audit-history.js';
+import {
+  holds,
+  pagesOf,
+  plainWords,
+  randomQuestion,
+  searchFor,
+  type Asked,
+} from '../support/audit-questions.js';
 import { Random, seed } from '../support/random.js';
 
 const FOLDER = 'test/golden';
@@ -241,102 +235,14 @@ describe('An event is worded', () => {
     expect(told.after).toMatchObject({ more: 1_900 });
     expect((told.after as { flows: unknown[] }).flows).toHaveLength(100);
     const tables = trailOf([factOf(0, 'environment-e1', event.type, release, META)]);
-    expect(pagesOf(tables, searchFor(tables, { flowId: 'f1999' })).flat()).toHaveLength(1);
+    expect(pagesOf(tables, searchFor(tables, { flowId: 'f1999' }))[0]?.positions).toHaveLength(1);
   });
 });
 
-/** What may be asked, in the words of the histories. */
-interface Asked {
-  readonly workspace?: string;
-  readonly environmentId?: string;
-  readonly flowId?: string;
-  readonly number?: number;
-  readonly actor?: string;
-  readonly type?: string;
-  readonly correlationId?: string;
-  readonly q?: string;
-}
-
-function searchFor(rows: Rows, asked: Asked, limits: Partial<AuditSearch> = {}): AuditSearch {
-  const { workspace = 'w1', environmentId, flowId, number, actor, type, correlationId, q } = asked;
-  const ids = [workspace, environmentId, flowId, type === undefined ? undefined : typeThing(type)];
-  const tokens = ids.flatMap((id) => (id === undefined ? [] : (tokenOf(rows, id) ?? '.nothing')));
-  if (flowId !== undefined && number !== undefined) {
-    tokens.push(versionToken(numberOf(rows, flowId) ?? 0, number));
-  }
-  if (actor !== undefined) tokens.push(tokenOf(rows, actor, actorToken) ?? '.nothing');
-  if (correlationId !== undefined) tokens.push(correlationToken(correlationId));
-  const words = q === undefined ? [] : wordsOf(q).split(' ');
-  const prefix = words.pop();
-  return {
-    ...{ tokens: [...tokens, ...words], prefix, first: 1, last: LAST, newestFirst: true, limit: 50 },
-    ...limits,
-  };
-}
-
-/** Page after page, to the end. */
-function pagesOf(rows: Rows, search: AuditSearch): string[][] {
-  const pages: string[][] = [];
-  let { first, last } = search;
-  for (;;) {
-    const { entries, next } = searchTrail(rows, { ...search, first, last });
-    pages.push(entries.map(({ position }) => position));
-    if (next === null) return pages;
-    if (search.newestFirst) last = firstAt(rows, BigInt(next)) - 1;
-    else first = firstAt(rows, BigInt(next) + 1n);
-  }
-}
-
-function plainWords(text: string): string[] {
-  const plain = text.normalize('NFKD').replace(/\p{M}/gu, '').toLowerCase();
-  return plain.split(/[^\p{L}\p{N}]+/u).filter((word) => word !== '');
-}
-
-function holds(
-  asked: Asked,
-  { meta, type, environmentId, about }: history.Happened,
-  words: readonly string[],
-): boolean {
-  const { q, flowId, number } = asked;
-  const wanted = q === undefined ? [] : plainWords(q);
-  const last = wanted.pop();
-  return (
-    meta.workspace === (asked.workspace ?? 'w1') &&
-    (asked.environmentId === undefined || asked.environmentId === environmentId) &&
-    (flowId === undefined || about.has(flowId)) &&
-    (flowId === undefined || number === undefined || about.has(`${flowId} ${number}`)) &&
-    (asked.actor === undefined || asked.actor === meta.actor.id) &&
-    (asked.type === undefined || asked.type === type) &&
-    (asked.correlationId === undefined || asked.correlationId === meta.$correlationId) &&
-    wanted.every((word) => words.includes(word)) &&
-    (last === undefined || words.some((word) => word.startsWith(last)))
-  );
-}
-
-function randomQuestion(random: Random, happened: readonly history.Happened[]): Asked {
-  const maybe = <Item>(chance: number, item: () => Item) => (random.next() < chance ? item() : undefined);
-  const flowId = maybe(0.3, () => random.pick(history.FLOWS));
-  const asked = {
-    workspace: random.pick(history.WORKSPACES),
-    environmentId: maybe(0.4, () => random.pick(history.ENVIRONMENTS)),
-    ...{ flowId, number: flowId === undefined ? undefined : maybe(0.5, () => 1 + random.below(5)) },
-    actor: maybe(0.2, () => random.pick([...history.ACTORS, 'switchyard'])),
-    type: maybe(0.2, () => random.pick(happened).type),
-    correlationId: maybe(0.1, () => random.pick(history.CORRELATIONS)),
-    q: maybe(0.4, () => random.pick(QUESTIONS)),
-  };
-  return Object.fromEntries(Object.entries(asked).filter(([, value]) => value !== undefined));
-}
-
-const QUESTIONS = [
-  ...['cafe', 'ÜBERPRÜFT im', 'r', 're', 'release 1', 'in place of version', 'naive los', '評価', '12'],
-  ...['f7 version', 'costs twice', 'rolled back before its first', 'zuruck', 'e', 'Caf'],
-];
-
 describe('The trail', () => {
   const random = new Random(seed);
-  const past = new history.AuditHistory(random);
-  const facts = past.grow(2 * WINDOW_ENTRIES + 1_000);
+  const past = new AuditHistory(random);
+  const facts = past.grow(4 * WINDOW_ENTRIES + 1_000);
   const tables = trailOf(facts);
   const sentences = "SELECT summary || ' ' || coalesce(comment, '') AS text FROM audit_entries ORDER BY nr";
   const wordsAt = tables.all<{ text: string }>(sentences).map(({ text }) => plainWords(text));
@@ -353,8 +259,11 @@ describe('The trail', () => {
       const limit = random.pick([50, 500]);
       const pages = pagesOf(tables, searchFor(tables, asked, { newestFirst, limit }));
       const expected = newestFirst ? naive(asked).reverse() : naive(asked);
-      expect({ asked, found: pages.flat() }).toEqual({ asked, found: expected });
-      expect(pages.every((page) => page.length <= limit)).toBe(true);
+      expect({ asked, found: pages.flatMap(({ positions }) => positions) }).toEqual({
+        asked,
+        found: expected,
+      });
+      expect(pages.every(({ positions }) => positions.length <= limit)).toBe(true);
       found += Math.sign(expected.length);
     }
     expect(found).toBeGreaterThan(25);
@@ -376,7 +285,9 @@ describe('The trail', () => {
   it('is the same however its events came together', () => {
     const some = facts.slice(0, 2_000);
     const read = (trail: Tables) =>
-      ['audit_entries', 'audit_things', 'audit_drafts'].map((table) => trail.all(`SELECT * FROM ${table}`));
+      ['audit_entries', 'audit_things', 'audit_drafts', 'audit_spans'].map((table) =>
+        trail.all(`SELECT * FROM ${table}`),
+      );
     const [whole, single] = [trailOf(some, 2_000), trailOf(some, 1)];
     expect(read(single)).toEqual(read(whole));
     const asked = { environmentId: 'e1', q: 'release' };
@@ -404,7 +315,7 @@ describe('The trail', () => {
     const renamed = ['flow-f1', 'FlowRenamed', { name: 'F' }] as const;
     const described = ['project-p1', 'EnvironmentDescribed', { environmentId: 'e1' }] as const;
     const two = [renamed, described].map(([stream, type, data]) => factOf(0, stream, type, data, META));
-    const many = Array.from({ length: 5 * WINDOW_ENTRIES }, (_, at): StoredFact => ({
+    const many = Array.from({ length: 10 * WINDOW_ENTRIES }, (_, at): StoredFact => ({
       ...(two[at % 2] as StoredFact),
       position: BigInt(at + 1),
     }));
@@ -412,7 +323,7 @@ describe('The trail', () => {
     const asked = { environmentId: 'e1', type: 'FlowRenamed' };
     for (const newestFirst of [true, false]) {
       const pages = pagesOf(long, searchFor(long, asked, { newestFirst }));
-      expect(pages.flat()).toEqual([]);
+      expect(pages.flatMap(({ positions }) => positions)).toEqual([]);
       expect(pages.length).toBeGreaterThanOrEqual(5);
     }
   });

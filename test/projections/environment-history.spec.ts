@@ -11,6 +11,7 @@ import {
   movesBelow,
   placementAfter,
   placementsAfter,
+  type PointerMove,
 } from '../../projections/environment-history.js';
 import { releaseAt, releaseHead, releases } from '../../projections/releases.js';
 import { version } from '../support/environment-log.js';
@@ -57,7 +58,7 @@ describe('The history of an environment', () => {
     const first = part(1, 'chat');
     const half = folded(VIEWS, log.recorded);
     expect([releaseAt(half, 'e', first.position), releaseHead(half, 'e', 1)]).toEqual([0, undefined]);
-    expect(movesBelow(half, 'e', 0, Number.MAX_SAFE_INTEGER, 9)).toEqual([]);
+    expect(movesBelow(half, 'e', 0, undefined, 9)).toEqual([]);
     const last = part(2, 'search');
     const whole = folded(VIEWS, log.recorded);
     expect([first, last].map(({ position }) => releaseAt(whole, 'e', position))).toEqual([0, 1]);
@@ -83,12 +84,13 @@ describe('The history of an environment', () => {
     }
     const rows = folded(VIEWS, log.recorded);
     const told: string[] = [];
-    let below = Number.MAX_SAFE_INTEGER;
+    let below: PointerMove | undefined;
     for (let pages = 0; pages < 9; pages += 1) {
       const page = movesBelow(rows, 'e', 2, below, 70);
       told.push(...page.map(({ release, flowId }) => `${release} ${flowId}`));
-      below = page.at(-1)?.id ?? 0;
+      below = page.at(-1) ?? below;
     }
     expect(told).toEqual([2, 1].flatMap((release) => [...ids].reverse().map((id) => `${release} ${id}`)));
+    expect(movesBelow(rows, 'e', 2, { release: 3, flowId: 'flow-000' }, 70)).toEqual([]);
   });
 });

@@ -183,6 +183,14 @@ describe('The directory', () => {
     expect(directory.keyName('w2', 'k1')).toBeUndefined();
   });
 
+  it('knows an environment by its id alone, as it is called now', () => {
+    const { fromLog, fromRows } = world();
+    for (const directory of [fromLog, fromRows]) {
+      const found = ['e1', 'e2', 'e3', 'p1'].map((id) => directory.environmentById(id)?.slug);
+      expect(found).toEqual(['qa', 'production', undefined, undefined]);
+    }
+  });
+
   it('knows of a key that was revoked what it was called, and who tries it', () => {
     const { log } = world();
     log.append('access-w1', keyIssued('k2', 'hash two'));

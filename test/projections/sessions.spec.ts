@@ -1,7 +1,8 @@
 // Who is signed in, as memory and rows have it: always the same, whatever came in which order.
 import type { SessionHolder } from '../../src/domain/session-holder.js';
+import type { Recorded } from '../../src/domain/recorded.js';
 import { type Directory } from '../../projections/directory.js';
-import { type Sessions, SESSIONS_OF_HOLDER_MAX, sessions } from '../../projections/sessions.js';
+import { Sessions, SESSIONS_OF_HOLDER_MAX, sessions } from '../../projections/sessions.js';
 import { folded, liveViews, Log, timeOf } from '../support/log.js';
 import { Random, seed } from '../support/random.js';
 
@@ -93,6 +94,20 @@ describe('The directory of sessions', () => {
     for (const { sessions: held } of directories(log)) {
       expect(['s1', 's2', 's3'].map((id) => held.isOpen(id))).toEqual([false, true, true]);
     }
+  });
+
+  it('does not look at all who are signed in for those whose time is over', () => {
+    const held = new Sessions();
+    const meta = { time: timeOf(0), workspace: 'w1' };
+    const take = (n: number, expiresAt: string) => {
+      const holder: SessionHolder = { type: 'person', personId: `p${n}`, grants: [] };
+      const recorded = { stream: `session-s${n}`, meta } as unknown as Recorded;
+      held.take({ type: 'SessionOpened', hash: `hash of s${n}`, holder, expiresAt }, recorded);
+    };
+    const began = performance.now();
+    for (let n = 0; n < 20_000; n += 1) take(n, timeOf(1 + (n % 40_000)));
+    expect(performance.now() - began).toBeLessThan(2_000);
+    expect([held.isOpen('s0'), held.isOpen('s19999')]).toEqual([true, true]);
   });
 
   it('keeps the newest hundred of one holder, and all of another', () => {

@@ -67,7 +67,7 @@ class PlainWording implements Wording {
     if (position === this.failsAt) throw new Error('There are no words for this');
     if (meta.project === null) return undefined;
     const flowIds = isEnvironmentEvent(event) ? event.changes.map(({ flowId }) => flowId) : [stream];
-    const ids = { workspaceId: meta.workspace, projectId: meta.project, environmentId: null };
+    const ids = { workspaceId: meta.workspace, projectId: meta.project, environmentId: null, isOfAll: false };
     return { ...ids, type: event.type, flowIds: new Set(flowIds), sourceId: null };
   }
 
@@ -95,6 +95,8 @@ async function streamOver(options: {
 
 type Engine = Awaited<ReturnType<typeof streamOver>>;
 
+const WHO = { workspaceId: 'w1', actorId: 'key' };
+
 /** A client that takes as much as it has room for. */
 class TestClient implements Outlet {
   readonly got: string[] = [];
@@ -105,14 +107,13 @@ class TestClient implements Outlet {
 
   constructor(public room = Number.POSITIVE_INFINITY) {}
 
-  follow({ changes }: Pick<Engine, 'changes'>, position: Position, wanted: Wanted = () => true): this {
-    this.reader = changes.follow(position, {
-      workspaceId: 'w1',
-      worksUntil: Infinity,
-      actorId: 'key',
-      wanted,
-      outlet: this,
-    });
+  follow(
+    { changes }: Pick<Engine, 'changes'>,
+    position: Position,
+    wanted: Wanted = () => true,
+    who = WHO,
+  ): this {
+    this.reader = changes.follow(position, { ...who, worksUntil: Infinity, wanted, outlet: this });
     return this;
   }
 
@@ -318,6 +319,30 @@ describe('A client that does not keep up', () => {
     expect(client.reason).toBeUndefined();
   });
 
+  it('does not wait for all that many of another workspace have missed', async () => {
+    class StoreThatTakesTime extends MemoryEventStore {
+      override async readAll(options = {}) {
+        await new Promise((resolve) => setTimeout(resolve, 1));
+        return super.readAll(options);
+      }
+    }
+    const engine = await streamOver({ store: new StoreThatTakesTime() });
+    await createFlows(engine, 700);
+    await until(() => engine.follower.live.progress.position === 700n);
+    const others = Array.from({ length: 30 }, () => new TestClient().follow(engine, 0n));
+    let toldToOthers = 0;
+    class Alone extends TestClient {
+      override write(bytes: Uint8Array): boolean {
+        toldToOthers = others.reduce((sum, { got }) => sum + got.length, 0);
+        return super.write(bytes);
+      }
+    }
+    const client = new Alone().follow(engine, 0n, undefined, { workspaceId: 'w2', actorId: 'k2' });
+    await until(() => client.got.length === 700);
+    expect(toldToOthers).toBeLessThan(2 * 700);
+    await until(() => others.every(({ got }) => got.length === 700));
+  });
+
   it('is cut off when it takes nothing at all', async () => {
     const engine = await streamOver({ limits: { stallMs: 50 } });
     await createFlows(engine, 3);
@@ -336,15 +361,15 @@ describe('A client that comes back', () => {
     const engine = await streamOver({ store: newStore(), limits: { missedEventsMax: 20 } });
     await createFlows(engine, 50);
     const { changes } = engine;
-    expect(await changes.beginning(undefined)).toEqual({ position: 50n * gap });
-    expect(await changes.beginning(50n * gap)).toEqual({ position: 50n * gap });
-    expect(await changes.beginning(30n * gap)).toEqual({ position: 30n * gap });
+    expect(await changes.beginning(undefined, WHO)).toEqual({ position: 50n * gap });
+    expect(await changes.beginning(50n * gap, WHO)).toEqual({ position: 50n * gap });
+    expect(await changes.beginning(30n * gap, WHO)).toEqual({ position: 30n * gap });
     for (const old of [29n, 0n, 28n, 29n]) {
-      expect(await changes.beginning(old * gap)).toEqual({ position: 50n * gap, reset: 'too-old' });
+      expect(await changes.beginning(old * gap, WHO)).toEqual({ position: 50n * gap, reset: 'too-old' });
     }
-    expect(await changes.beginning(30n * gap)).toEqual({ position: 30n * gap });
+    expect(await changes.beginning(30n * gap, WHO)).toEqual({ position: 30n * gap });
     await createFlows(engine, 1);
-    expect(await changes.beginning(30n * gap)).toEqual({ position: 51n * gap, reset: 'too-old' });
+    expect(await changes.beginning(30n * gap, WHO)).toEqual({ position: 51n * gap, reset: 'too-old' });
     const client = new TestClient().follow(engine, 31n * gap);
     await until(() => client.positions.at(-1) === 51n * gap);
     expect(client.positions).toEqual(numbers(32, 51).map((position) => position * gap));
@@ -353,7 +378,7 @@ describe('A client that comes back', () => {
   it('begins anew when the log has never been where it says', async () => {
     const engine = await streamOver({});
     await createFlows(engine, 5);
-    expect(await engine.changes.beginning(6n)).toEqual({ position: 5n, reset: 'beyond-the-end' });
+    expect(await engine.changes.beginning(6n, WHO)).toEqual({ position: 5n, reset: 'beyond-the-end' });
   });
 
   it('is told of nothing that the views here do not hold yet, although the log does', async () => {
@@ -392,8 +417,8 @@ describe('A client that comes back', () => {
     const engine = await streamOver({ store });
     await createFlows(engine, 5);
     store.hidden = 2n;
-    expect(await engine.changes.beginning(7n)).toEqual({ position: 7n });
-    expect(await engine.changes.beginning(8n)).toEqual({ position: 5n, reset: 'beyond-the-end' });
+    expect(await engine.changes.beginning(7n, WHO)).toEqual({ position: 7n });
+    expect(await engine.changes.beginning(8n, WHO)).toEqual({ position: 5n, reset: 'beyond-the-end' });
   });
 });
 

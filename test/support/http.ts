@@ -55,7 +55,7 @@ export class Http {
       ...(body !== undefined && { body: isRaw(body) ? body : JSON.stringify(body) }),
     });
     // A stream of events has no end; whoever wants to see more than its head opens it as a client of such streams.
-    const isStream = response.headers.get('content-type') === 'text/event-stream';
+    const isStream = response.headers.get('content-type')?.startsWith('text/event-stream') === true;
     if (isStream) await response.body?.cancel();
     const text = isStream ? '' : await response.text();
     return { status: response.status, headers: response.headers, text, body: parsed(text) as Body };

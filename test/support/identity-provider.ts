@@ -15,6 +15,8 @@ export type PersonClaims = Readonly<Record<string, unknown>>;
 export class IdentityProvider {
   /** Who comes next; null for somebody who does not want to. */
   next: string | null = null;
+  /** How they show who they are, as the provider calls it. */
+  acr: string | undefined;
   /** Answers each question of the server like this, where it is set. */
   failsWith: number | undefined;
   /** Questions of servers that were answered. */
@@ -65,6 +67,7 @@ export class IdentityProvider {
     const client = { client_id: CLIENT_ID, client_secret: CLIENT_SECRET, redirect_uris: [redirectUri] };
     return {
       clients: [client],
+      acrValues: ['password', 'two-factors', 'smart-card'],
       jwks: { keys: [{ ...privateKey.export({ format: 'jwk' }), use: 'sig', alg: 'RS256' }] },
       cookies: { keys: ['a key of the tests'] },
       claims: {
@@ -94,7 +97,10 @@ export class IdentityProvider {
   private async signIn(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const { next } = this;
     const denied = { error: 'access_denied', error_description: '<b>No</b>' };
-    const result = next === null ? denied : { login: { accountId: next } };
+    const result =
+      next === null
+        ? denied
+        : { login: { accountId: next, ...(this.acr !== undefined && { acr: this.acr }) } };
     await this.provider.interactionFinished(request, response, result);
   }
 }

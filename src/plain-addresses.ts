@@ -1,0 +1,35 @@
+// Which settings lead to another machine without TLS: whoever is on the way there can read and change what is sent. It
+// is told and not refused, because the way may be a private network, such as that of a docker compose.
+const OWN_HOST = /^(?:localhost|127\.\d+\.\d+\.\d+|\[::1\]|(?:\/|%2f).*|)$/i;
+const OVER_TLS: ReadonlySet<string> = new Set(['require', 'verify-ca', 'verify-full']);
+
+/** Each with its address; undefined for one that is not set. */
+export function leadingOutInPlain(settings: Readonly<Record<string, string | undefined>>): string[] {
+  return Object.entries(settings).flatMap(([name, address]) => {
+    return address !== undefined && isPlain(address) && !hostsIn(address).every(isOwn) ? [name] : [];
+  });
+}
+
+function isPlain(address: string): boolean {
+  const scheme = /^[a-z]+/i.exec(address)?.[0].toLowerCase() ?? '';
+  const query = queryOf(address);
+  if (scheme.startsWith('postgres')) {
+    const mode = query.get('sslmode');
+    return mode === null ? !/^(?:true|1)$/.test(query.get('ssl') ?? '') : !OVER_TLS.has(mode);
+  }
+  return scheme === 'http' || (/^(?:esdb|kurrentdb)$/.test(scheme) && query.get('tls') === 'false');
+}
+
+/** A PostgreSQL may be named behind the question mark as well; a cluster has several hosts. */
+function hostsIn(address: string): string[] {
+  const authority = /^[^:]+:\/\/(?:[^/?#]*@)?([^/?#]*)/.exec(address)?.[1] ?? '';
+  return (queryOf(address).get('host') ?? authority).split(',');
+}
+
+function isOwn(host: string): boolean {
+  return OWN_HOST.test(host.replace(/:\d*$/, ''));
+}
+
+function queryOf(address: string): URLSearchParams {
+  return new URLSearchParams(/\?([^#]*)/.exec(address)?.[1] ?? '');
+}
