@@ -1,4 +1,4 @@
 // The server is killed without warning while it works. TEST_KILLS says how often.
 import { losesNothing } from '../support/loses-nothing.js';
 
-losesNothing('kills', { count: Number(process.env['TEST_KILLS'] ?? 50) });
+losesNothing('kills', { count: Number(process.env['TEST_KILLS'] ?? 20) });

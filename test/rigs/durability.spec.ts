@@ -16,7 +16,8 @@ describe(`A mistake is found (seed ${seed})`, () => {
   it('by kills: commands that are acknowledged before the commit', async () => {
     const environment = () => withMistake('acknowledges-before-the-commit');
     const { faults } = await crash({ seed, count: CRASHES, environment });
-    expect(faults.join('\n')).toMatch(/was acknowledged, and|^\S+ holds .*, not /m);
+    // Whoever looks at once for what is not there yet may find a server that cannot answer.
+    expect(faults.join('\n')).toMatch(/was acknowledged, and|^\S+ holds .*, not |Status 500/m);
   }, 120_000);
 
   onDisk(
