@@ -2,9 +2,9 @@
 // goes to stderr.
 import type { Command } from 'commander';
 import { DURATION_HELP, durationFrom, momentFrom } from './durations.js';
-import { EXIT, examplesAndCodes, Failure } from './exit.js';
+import { EXIT, Failure } from './exit.js';
 import { GRANT_HELP, grantsFrom, grantText } from './grant-notation.js';
-import { asked, listed, serverFrom } from './server-address.js';
+import { asked, commandIn, listed, serverFrom } from './server-address.js';
 import { inColumns, show } from './table.js';
 import type { KeyAnswer, NewKeyAnswer } from '../src/api/keys.answers.js';
 import type { Grant } from '../src/domain/access.events.js';
@@ -22,8 +22,6 @@ interface RotateOptions extends Json {
   readonly overlap?: number;
 }
 
-const CODES = [EXIT.ok, EXIT.failed, EXIT.usage];
-
 export function addKey(program: Command): void {
   const key = program
     .command('key')
@@ -38,22 +36,20 @@ export function addKey(program: Command): void {
 }
 
 function addIssue(key: Command): void {
-  commandIn(key, 'issue', 'Make a key. It is printed once and kept nowhere; it may do no more than your own.')
+  commandIn(
+    key,
+    'issue',
+    'Make a key. It is printed once and kept nowhere; it may do no more than your own.',
+    [
+      'switchyard key issue CI --grant viewer@shop/staging --grant promoter@shop/production',
+      "switchyard key issue shop-app --grant 'resolver@*/production' --expires 90d > shop-app.key",
+      'switchyard key issue auditor-2026 --grant auditor --expires 2027-01-31T00:00:00Z',
+    ],
+  )
     .argument('<NAME>', 'what people call it')
     .option('--grant <GRANT>', 'what it may do; repeatable', grantsFrom)
     .option('--expires <WHEN>', `a time (RFC 3339), or from now: ${DURATION_HELP}`, momentFrom)
-    .option('--json', 'print the key with all that it is as one line of JSON')
-    .addHelpText(
-      'after',
-      `${GRANT_HELP}\n${examplesAndCodes(
-        [
-          'switchyard key issue CI --grant viewer@shop/staging --grant promoter@shop/production',
-          "switchyard key issue shop-app --grant 'resolver@*/production' --expires 90d > shop-app.key",
-          'switchyard key issue auditor-2026 --grant auditor --expires 2027-01-31T00:00:00Z',
-        ],
-        CODES,
-      )}`,
-    )
+    .addHelpText('after', GRANT_HELP)
     .action(async (name: string, { grant: grants, expires, json }: IssueOptions) => {
       if (grants === undefined) throw new Failure('--grant must say what the key may do', EXIT.usage);
       const body = { name, grants, ...(expires !== undefined && { expiresAt: expires }) };
@@ -63,33 +59,30 @@ function addIssue(key: Command): void {
 }
 
 function addList(key: Command): void {
-  commandIn(key, 'list', 'Print the keys that reach no further than your own, oldest first.')
-    .option('--json', 'print them as one line of JSON')
-    .addHelpText('after', examplesAndCodes(['switchyard key list', 'switchyard key list --json'], CODES))
-    .action(async ({ json }: Json) => {
-      const keys = await listed<KeyAnswer>(serverFrom(process.env), '/keys');
-      const rows = keys.map(({ id, name, prefix, grants, expiresAt, lastUsedOn }) => [
-        ...[
-          id,
-          name,
-          prefix ?? '-',
-          grants.map(grantText).join(' '),
-          expiresAt ?? 'never',
-          lastUsedOn ?? 'never',
-        ],
-      ]);
-      show(json, keys, inColumns(['ID', 'NAME', 'BEGINS', 'GRANTS', 'EXPIRES', 'LAST USED'], rows));
-    });
+  commandIn(key, 'list', 'Print the keys that reach no further than your own, oldest first.', [
+    'switchyard key list',
+    'switchyard key list --json',
+  ]).action(async ({ json }: Json) => {
+    const keys = await listed<KeyAnswer>(serverFrom(process.env), '/keys');
+    const rows = keys.map(({ id, name, prefix, grants, expiresAt, lastUsedOn }) => [
+      ...[
+        id,
+        name,
+        prefix ?? '-',
+        grants.map(grantText).join(' '),
+        expiresAt ?? 'never',
+        lastUsedOn ?? 'never',
+      ],
+    ]);
+    show(json, keys, inColumns(['ID', 'NAME', 'BEGINS', 'GRANTS', 'EXPIRES', 'LAST USED'], rows));
+  });
 }
 
 function addShow(key: Command): void {
-  commandIn(key, 'show', 'Print one key, without its secret.')
+  commandIn(key, 'show', 'Print one key, without its secret.', [
+    'switchyard key show 01a1fd01-634d-73e8-ae0d-c7da3e3dfcfa',
+  ])
     .argument('<ID>', 'the id of the key')
-    .option('--json', 'print it as one line of JSON')
-    .addHelpText(
-      'after',
-      examplesAndCodes(['switchyard key show 01a1fd01-634d-73e8-ae0d-c7da3e3dfcfa'], CODES),
-    )
     .action(async (id: string, { json }: Json) => {
       const found = await asked<KeyAnswer>(serverFrom(process.env), pathOf(id));
       show(json, found, `${inWords(found)}\n`);
@@ -101,17 +94,13 @@ function addRotate(key: Command): void {
     key,
     'rotate',
     'Give a key another secret, which is printed once. The one that it had works on for a while.',
+    ['switchyard key rotate 01a1fd01-634d-73e8-ae0d-c7da3e3dfcfa --overlap 2h'],
   )
     .argument('<ID>', 'the id of the key')
     .option(
       '--overlap <DURATION>',
       `for how long, ${DURATION_HELP}; 0s for not at all (default: 24h)`,
       durationFrom,
-    )
-    .option('--json', 'print the key with all that it is as one line of JSON')
-    .addHelpText(
-      'after',
-      examplesAndCodes(['switchyard key rotate 01a1fd01-634d-73e8-ae0d-c7da3e3dfcfa --overlap 2h'], CODES),
     )
     .action(async (id: string, { overlap, json }: RotateOptions) => {
       const body = overlap === undefined ? {} : { overlapSeconds: overlap };
@@ -123,25 +112,14 @@ function addRotate(key: Command): void {
 }
 
 function addRevoke(key: Command): void {
-  commandIn(key, 'revoke', 'End a key, at once and for good.')
+  commandIn(key, 'revoke', 'End a key, at once and for good.', [
+    'switchyard key revoke 01a1fd01-634d-73e8-ae0d-c7da3e3dfcfa',
+  ])
     .argument('<ID>', 'the id of the key')
-    .option('--json', 'print what it was as one line of JSON')
-    .addHelpText(
-      'after',
-      examplesAndCodes(['switchyard key revoke 01a1fd01-634d-73e8-ae0d-c7da3e3dfcfa'], CODES),
-    )
     .action(async (id: string, { json }: Json) => {
       const revoked = await asked<KeyAnswer>(serverFrom(process.env), pathOf(id), { method: 'DELETE' });
       show(json, revoked, `Revoked ${inWords(revoked)}\n`);
     });
-}
-
-function commandIn(parent: Command, name: string, description: string): Command {
-  return parent
-    .command(name)
-    .description(description)
-    .helpOption('-h, --help', 'print this')
-    .allowExcessArguments(false);
 }
 
 /** Whoever writes stdout into a file has the secret there and the words before them. */

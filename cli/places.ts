@@ -1,8 +1,7 @@
 // `switchyard project` and `switchyard workspace`: making, listing, renaming, archiving and restoring what holds
 // everything else, on a running server.
 import type { Command } from 'commander';
-import { EXIT, examplesAndCodes } from './exit.js';
-import { asked, listed, serverFrom } from './server-address.js';
+import { asked, commandIn, listed, serverFrom } from './server-address.js';
 import { inColumns, show } from './table.js';
 
 /** What a project and a workspace have in common. Only a project tells when it was archived. */
@@ -42,8 +41,6 @@ const WORKSPACE: Kind = {
     'Make a workspace with the project `default`. Its administrator key is printed once and kept nowhere.',
   archived: 'Archive a workspace: no key of it works any more. Nothing is lost.',
 };
-
-const CODES = [EXIT.ok, EXIT.failed, EXIT.usage];
 
 export function addProject(program: Command): void {
   addPlaces(program, PROJECT);
@@ -125,16 +122,6 @@ function addMove(
       const moved = await asked<Place>(serverFrom(process.env), path, { method: 'POST' });
       show(json, moved, `${move === 'archive' ? 'Archived' : 'Restored'} ${inWords(moved)}\n`);
     });
-}
-
-function commandIn(parent: Command, name: string, description: string, examples: readonly string[]): Command {
-  return parent
-    .command(name)
-    .description(description)
-    .option('--json', 'print the outcome as one line of JSON')
-    .helpOption('-h, --help', 'print this')
-    .allowExcessArguments(false)
-    .addHelpText('after', examplesAndCodes(examples, CODES));
 }
 
 function inWords({ id, slug, name }: Place): string {

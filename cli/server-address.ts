@@ -1,5 +1,6 @@
 // The running server that a command talks to: named by SWITCHYARD_URL and SWITCHYARD_KEY, as for every other client.
-import { EXIT, Failure } from './exit.js';
+import type { Command } from 'commander';
+import { EXIT, examplesAndCodes, Failure } from './exit.js';
 
 export interface Server {
   readonly url: string;
@@ -88,4 +89,22 @@ function detailIn(text: string): string {
   } catch {
     return 'not in the way of Switchyard';
   }
+}
+
+const CODES = [EXIT.ok, EXIT.failed, EXIT.usage];
+
+/** A command that asks the server. */
+export function commandIn(
+  parent: Command,
+  name: string,
+  description: string,
+  examples: readonly string[],
+): Command {
+  return parent
+    .command(name)
+    .description(description)
+    .option('--json', 'print the outcome as one line of JSON')
+    .helpOption('-h, --help', 'print this')
+    .allowExcessArguments(false)
+    .addHelpText('after', examplesAndCodes(examples, CODES));
 }

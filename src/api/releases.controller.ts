@@ -121,13 +121,8 @@ export class ReleasesController {
     if (made === undefined) {
       throw new Refused('release-not-found', `Environment ${environment.slug} has no release ${number}.`);
     }
-    const answer = this.present(scope, environment, made);
-    return answerOnce(
-      request,
-      reply,
-      stateTag(number, environment, answer.source?.environment),
-      () => answer,
-    );
+    const tag = stateTag(number, environment, sourceShown(scope, made));
+    return answerOnce(request, reply, tag, () => this.present(scope, environment, made));
   }
 
   private present({ project, sees }: Scope, { id }: EnvironmentEntry, made: MadeRelease): ReleaseAnswer {
@@ -147,4 +142,10 @@ export class ReleasesController {
 function agreed(expected: number | undefined, pinned: number | null): number | null {
   if (expected === undefined || pinned === null || expected === pinned) return expected ?? pinned;
   throw new Refused('release-moved', `expectedTargetRelease is ${expected}, but If-Match is ${pinned}.`);
+}
+
+/** The slug of the environment that a promotion came from, where the caller may know of it. */
+function sourceShown({ project, sees }: Scope, { event }: MadeRelease): string | undefined {
+  if (event.type !== 'VersionsPromoted' || !sees(event.source.environmentId)) return undefined;
+  return project.state.environments.get(event.source.environmentId)?.slug;
 }

@@ -4,15 +4,10 @@ import { Command, CommandHandler, type ICommandHandler } from '@nestjs/cqrs';
 import { v7 as uuidv7 } from 'uuid';
 import type { Asker, Issuer } from '../domain/access.js';
 import type { Grant } from '../domain/access.events.js';
-import { Refused } from '../domain/refused.js';
 import type { Position } from '../store/event-store.js';
 import { AccessStream } from './access-stream.js';
 import { newKey } from './api-key.js';
 import type { Caller } from './command-log.js';
-import { Streams } from './streams.js';
-
-/** That were not revoked: a workspace holds all of them in memory, and looks through them. */
-export const KEYS_MAX = 10_000;
 
 export interface MadeKey {
   readonly keyId: string;
@@ -60,26 +55,15 @@ export class RevokeKey extends Command<{ position: Position }> {
 
 @CommandHandler(IssueKey)
 export class IssueKeyHandler implements ICommandHandler<IssueKey> {
-  constructor(
-    private readonly access: AccessStream,
-    private readonly streams: Streams,
-  ) {}
+  constructor(private readonly access: AccessStream) {}
 
   async execute({ caller, request, by }: IssueKey): Promise<MadeKey> {
-    this.refuseTooMany(caller);
     const { key, prefix, hash } = newKey();
     const command = { type: 'IssueKey', keyId: uuidv7(), ...request, prefix, hash, by } as const;
     const { events, position } = await this.access.run(caller, [command], by);
     const issued = events.find((event) => event.type === 'ApiKeyIssued');
     if (issued === undefined) throw new Error('Broken promise: a key is issued or refused');
     return { keyId: issued.keyId, key: issued.hash === hash ? key : null, position };
-  }
-
-  /** Those that are being issued at this very moment may come on top. */
-  private refuseTooMany({ workspaceId, idempotency }: Caller): void {
-    const { keys } = this.streams.access(workspaceId).state;
-    if (keys.size < KEYS_MAX || idempotency?.hasEffect === true) return;
-    throw new Refused('too-many-keys', `A workspace takes ${KEYS_MAX} keys: revoke those that nobody needs.`);
   }
 }
 

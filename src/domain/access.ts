@@ -4,6 +4,9 @@ import type { AccessEvent, ApiKeyIssued, Grant } from './access.events.js';
 import { Access } from './permissions.js';
 import { Refused } from './refused.js';
 
+/** That were not revoked: a workspace holds all of them in memory, and looks through them. */
+export const KEYS_MAX = 10_000;
+
 export interface ApiKey {
   readonly id: string;
   readonly name: string;
@@ -128,7 +131,7 @@ export const access: Decider<AccessState, AccessCommand, AccessEvent> = {
       case 'SetAdministratorKey':
         return setAdministratorKey(state, command);
       case 'IssueKey':
-        return [issueKey(command)];
+        return [issueKey(state, command)];
       case 'RotateKey': {
         const { by, type: _, ...rotated } = command;
         const { grants, expiresAt } = keyIn(state, command.keyId);
@@ -242,7 +245,9 @@ function setAdministratorKey(
   ];
 }
 
-function issueKey({ by, type: _, expiresAt, ...issued }: IssueKey): AccessEvent {
+function issueKey(state: AccessState, { by, type: _, expiresAt, ...issued }: IssueKey): AccessEvent {
+  if (state.keys.size >= KEYS_MAX)
+    throw new Refused('too-many-keys', `A workspace takes ${KEYS_MAX} keys: revoke those that nobody needs.`);
   refuseWider(by, { grants: issued.grants, expiresAt });
   return {
     ...{ type: 'ApiKeyIssued', ...issued, issuedBy: by.id },
