@@ -38,7 +38,7 @@ export interface Config {
   readonly signIn: SignInConfig;
   /** Whether traces are sent. Where to, and how, OpenTelemetry reads from its own variables. */
   readonly tracing: boolean;
-  /** Names of the settings that lead to another machine without TLS. */
+  /** Names of the settings that lead to another machine without TLS, where that is allowed. */
   readonly plain: readonly string[];
 }
 
@@ -55,7 +55,7 @@ type Environment = Readonly<Record<string, string | undefined>>;
 export function readConfig(environment: Environment = process.env): Config {
   const reader = new ConfigReader(environment);
   const dataFolder = resolve(reader.text('SWITCHYARD_DATA') ?? './data');
-  const config: Omit<Config, 'plain'> = {
+  const config = {
     port: reader.port(),
     host: reader.host(),
     dataFolder,
@@ -67,11 +67,12 @@ export function readConfig(environment: Environment = process.env): Config {
     signIn: readSignInConfig(reader),
     tracing: reader.tracing(),
   };
+  const plain = reader.plain(config);
   reader.refuseUnknownNames();
   if (reader.problems.length > 0) {
     throw new ConfigRefused(reader.problems);
   }
-  return { ...config, plain: reader.plain(config) };
+  return { ...config, plain };
 }
 
 const NAMES = new Set([
@@ -82,6 +83,7 @@ const NAMES = new Set([
   'SWITCHYARD_EVENT_STORE',
   'SWITCHYARD_EVENT_STORE_FILE',
   'SWITCHYARD_HEADS',
+  'SWITCHYARD_HSTS_SUBDOMAINS',
   'SWITCHYARD_KEY_SIGN_IN',
   'SWITCHYARD_LOG_LEVEL',
   'SWITCHYARD_LOG_NAME',
@@ -94,6 +96,7 @@ const NAMES = new Set([
   'SWITCHYARD_OIDC_ISSUER',
   'SWITCHYARD_OIDC_ROLES',
   'SWITCHYARD_OIDC_SCOPES',
+  'SWITCHYARD_PLAIN_ADDRESSES',
   'SWITCHYARD_PUBLIC_URL',
   'SWITCHYARD_RATE_LIMIT_ADDRESS',
   'SWITCHYARD_RATE_LIMIT_KEY',
@@ -228,11 +231,17 @@ class ConfigReader implements SettingsReader {
     tracing,
   }: Pick<Config, 'eventStore' | 'record' | 'tracing'>): string[] {
     const [collector = ''] = tracing ? this.collectors() : [];
-    return leadingOutInPlain({
+    const plain = leadingOutInPlain({
       SWITCHYARD_EVENT_STORE: 'url' in eventStore ? eventStore.url : undefined,
       SWITCHYARD_CHECKPOINT_SINK: sink && 'url' in sink ? sink.url : undefined,
       [collector]: this.environment[collector],
     });
+    if (this.oneOf('SWITCHYARD_PLAIN_ADDRESSES', ['refuse', 'allow'], 'refuse') === 'allow') return plain;
+    const wayOut = 'use TLS, or set SWITCHYARD_PLAIN_ADDRESSES=allow where nobody else is on the way';
+    for (const name of plain) {
+      this.problems.push(`${name} leads to another machine without TLS: ${wayOut}`);
+    }
+    return [];
   }
 
   /** The names that are set; the first one counts. */

@@ -24,6 +24,8 @@ export interface HttpConfig {
   readonly connectionsMax: number;
   /** Addresses and networks whose X-Forwarded-For and X-Forwarded-Proto are believed. */
   readonly trustedProxies: readonly string[];
+  /** Whether browsers that came over TLS are told to reach the hosts below this one over TLS too. */
+  readonly hstsSubdomains: boolean;
   readonly sourceAddress: SourceAddressPolicy;
   readonly loggedRequests: LoggedRequests;
 }
@@ -49,6 +51,7 @@ export function readHttpConfig(reader: SettingsReader): HttpConfig {
     },
     connectionsMax: reader.whole('SWITCHYARD_MAX_CONNECTIONS', 10_000, [1, 1_000_000]),
     trustedProxies: trustedProxies(reader),
+    hstsSubdomains: reader.oneOf('SWITCHYARD_HSTS_SUBDOMAINS', ['on', 'off'], 'on') === 'on',
     sourceAddress: reader.oneOf('SWITCHYARD_SOURCE_ADDRESS', SOURCE_ADDRESSES, 'keep'),
     loggedRequests: reader.oneOf('SWITCHYARD_LOG_REQUESTS', LOGGED_REQUESTS, 'problems'),
   };

@@ -1,5 +1,5 @@
-// Which settings lead to another machine without TLS: whoever is on the way there can read and change what is sent. It
-// is told and not refused, because the way may be a private network, such as that of a docker compose.
+// Which settings lead to another machine without TLS: whoever is on the way there can read and change what is sent. A
+// start on one is refused unless it is asked for, since the way may be a private network, as in a docker compose.
 const OWN_HOST = /^(?:localhost|127\.\d+\.\d+\.\d+|\[::1\]|(?:\/|%2f).*|)$/i;
 const OVER_TLS: ReadonlySet<string> = new Set(['require', 'verify-ca', 'verify-full']);
 
@@ -15,6 +15,8 @@ function isPlain(address: string): boolean {
   const query = queryOf(address);
   if (scheme.startsWith('postgres')) {
     const mode = query.get('sslmode');
+    // As libpq has it, `require` takes any certificate.
+    if (mode === 'require' && query.get('uselibpqcompat') === 'true') return true;
     return mode === null ? !/^(?:true|1)$/.test(query.get('ssl') ?? '') : !OVER_TLS.has(mode);
   }
   return scheme === 'http' || (/^(?:esdb|kurrentdb)$/.test(scheme) && query.get('tls') === 'false');

@@ -46,7 +46,7 @@ export async function serve(
   log: Logger,
   tracing?: Tracing,
 ): Promise<Server> {
-  const adapter = createAdapter({ log, trustedProxies: http.trustedProxies });
+  const adapter = createAdapter({ log, ...http });
   const origin = new BrowserOrigin(signIn.publicOrigin);
   const module = AppModule.over(engine, origin, signIn);
   const app = await NestFactory.create<NestFastifyApplication>(module, adapter, {

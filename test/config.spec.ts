@@ -36,6 +36,7 @@ describe('the configuration', () => {
         rateLimits: { key: 5_000, workspace: 10_000, address: 10_000, unauthorized: 5 },
         connectionsMax: 10_000,
         trustedProxies: [],
+        hstsSubdomains: true,
         sourceAddress: 'keep',
         loggedRequests: 'problems',
       },
@@ -69,6 +70,7 @@ describe('the configuration', () => {
       SWITCHYARD_RATE_LIMIT_UNAUTHORIZED: '20',
       SWITCHYARD_MAX_CONNECTIONS: '100',
       SWITCHYARD_TRUST_PROXY: '127.0.0.1, 10.0.0.0/8,2001:db8::/32',
+      SWITCHYARD_HSTS_SUBDOMAINS: 'off',
       SWITCHYARD_SOURCE_ADDRESS: 'truncate',
       SWITCHYARD_LOG_REQUESTS: 'all',
       SWITCHYARD_SESSION_HOURS: '1',
@@ -96,6 +98,7 @@ describe('the configuration', () => {
         rateLimits: { key: 0, workspace: 1, address: 1_000_000, unauthorized: 20 },
         connectionsMax: 100,
         trustedProxies: ['127.0.0.1', '10.0.0.0/8', '2001:db8::/32'],
+        hstsSubdomains: false,
         sourceAddress: 'truncate',
         loggedRequests: 'all',
       },
@@ -148,7 +151,7 @@ describe('the configuration', () => {
   });
 
   it.each([
-    ['postgres://u:p@host/db', 'postgres'],
+    ['postgres://u:p@host/db?sslmode=verify-full', 'postgres'],
     ['postgresql:///db?host=/run/postgresql', 'postgres'],
     ['esdb://u:p@a:2111,b:2112?tls=true', 'kurrentdb'],
     ['esdb+discover://cluster', 'kurrentdb'],
@@ -187,7 +190,7 @@ describe('the configuration', () => {
     const path = join(folder.path, 'secret');
     const cases = [
       ['SWITCHYARD_ADMIN_KEY', KEY, 'hunter2'],
-      ['SWITCHYARD_EVENT_STORE', 'postgres://u:hunter2@db/switchyard', 'mysql://u:hunter2@db'],
+      ['SWITCHYARD_EVENT_STORE', 'postgres://u:hunter2@localhost/switchyard', 'mysql://u:hunter2@db'],
     ] as const;
     for (const [name, good, bad] of cases) {
       writeFileSync(path, `${good}\n`);
@@ -216,6 +219,8 @@ describe('the configuration', () => {
     ['SWITCHYARD_RATE_LIMIT_UNAUTHORIZED', 'none'],
     ['SWITCHYARD_MAX_CONNECTIONS', '0'],
     ['SWITCHYARD_SOURCE_ADDRESS', 'Keep'],
+    ['SWITCHYARD_HSTS_SUBDOMAINS', 'true'],
+    ['SWITCHYARD_PLAIN_ADDRESSES', 'warn'],
     ['SWITCHYARD_LOG_REQUESTS', 'true'],
     ['SWITCHYARD_LOG_REQUESTS', ''],
   ])('refuses %s=%j', (name, value) => {

@@ -1,13 +1,24 @@
-// What leads to another machine without TLS is told at the start, one line for each setting, and nothing else is.
-import { readConfig } from '../src/config.js';
+// A start that would lead to another machine without TLS is refused; where that is allowed, each setting is told of
+// once.
+import { readConfig, type ConfigRefused } from '../src/config.js';
 import { ServerProcess, serversOfSuite } from './support/server-process.js';
 import { until } from './support/spec.js';
 
 const STORE = 'SWITCHYARD_EVENT_STORE';
 const SINK = 'SWITCHYARD_CHECKPOINT_SINK';
+const ALLOWED = { SWITCHYARD_PLAIN_ADDRESSES: 'allow' };
 const TRACES = 'OTEL_EXPORTER_OTLP_TRACES_ENDPOINT';
 
 const suite = serversOfSuite();
+
+function refusalOf(settings: Record<string, string>): readonly string[] {
+  try {
+    readConfig(settings);
+    return [];
+  } catch (error) {
+    return (error as ConfigRefused).problems;
+  }
+}
 
 describe('An address on another machine', () => {
   it.each([
@@ -20,13 +31,18 @@ describe('An address on another machine', () => {
       STORE,
       `postgres://u:p@db/switchyard?ssl=true&sslmode=${mode}`,
     ]),
+    [STORE, 'postgres://u:p@db/switchyard?sslmode=require&uselibpqcompat=true'],
     [STORE, 'esdb://kurrentdb:2113?tls=false'],
     [STORE, 'esdb://localhost:2113,b:2113?tls=false'],
     [SINK, 'http://sink.example.com/'],
     [TRACES, 'http://collector:4318/v1/traces'],
     ['OTEL_EXPORTER_OTLP_ENDPOINT', 'http://collector:4318'],
-  ])('is reached without TLS: %s=%s', (name = '', address = '') => {
-    expect(readConfig({ [name]: address }).plain).toEqual([name]);
+  ])('is reached without TLS, which is refused unless it is allowed: %s=%s', (name = '', address = '') => {
+    expect(readConfig({ [name]: address, ...ALLOWED }).plain).toEqual([name]);
+    expect(refusalOf({ [name]: address })).toEqual([
+      `${name} leads to another machine without TLS: ` +
+        'use TLS, or set SWITCHYARD_PLAIN_ADDRESSES=allow where nobody else is on the way',
+    ]);
   });
 
   it.each([
@@ -61,8 +77,17 @@ describe('An address on another machine', () => {
     expect(readConfig({ [TRACES]: 'http://b:4318', OTEL_SDK_DISABLED: 'true' }).plain).toEqual([]);
   });
 
-  it('is named by its setting alone, once, in a line of the log', async () => {
+  it('stops the start, with its setting alone in one line', async () => {
     const settings = { [SINK]: 'http://nowhere.invalid/hunter2' };
+    const { code, stderr } = await ServerProcess.spawn({ ...settings, SWITCHYARD_DATA: suite.newFolder() })
+      .ended;
+    expect({ code, lines: stderr.trimEnd().split('\n').length }).toEqual({ code: 78, lines: 1 });
+    expect(stderr).toContain(`${SINK} leads to another machine without TLS`);
+    expect(stderr).not.toContain('hunter2');
+  });
+
+  it('is named by its setting alone, once, in a line of the log', async () => {
+    const settings = { [SINK]: 'http://nowhere.invalid/hunter2', ...ALLOWED };
     const server = suite.kept(await ServerProcess.start(suite.newFolder(), settings));
     await until(() => server.stderr.includes('without TLS'));
     const lines = server.stderr.split('\n').filter((line) => line.includes('without TLS'));

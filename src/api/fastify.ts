@@ -7,7 +7,7 @@ import { FastifyAdapter } from '@nestjs/platform-fastify';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { noRoute, sendProblem, type ProblemLog } from './problem.filter.js';
 import { Problem, problemBody, problemHeaders } from './problem.js';
-import { NO_STORE, SECURITY_HEADERS, SecureResponse, STRICT_TRANSPORT } from './security-headers.js';
+import { NO_STORE, SECURITY_HEADERS, SecureResponse, strictTransport } from './security-headers.js';
 import { cutSlowReaders } from './slow-readers.js';
 import { parseStrictJson } from './strict-json.js';
 
@@ -32,6 +32,8 @@ interface Options {
   readonly log: ProblemLog;
   /** Addresses and networks whose X-Forwarded-… headers are believed; none unless they are named. */
   readonly trustedProxies?: readonly string[];
+  /** Whether TLS is asked for on the hosts below this one too. */
+  readonly hstsSubdomains?: boolean;
 }
 
 export function createAdapter(options: Options): FastifyAdapter {
@@ -42,7 +44,7 @@ export function createAdapter(options: Options): FastifyAdapter {
 class HttpAdapter extends FastifyAdapter {
   private draining = false;
 
-  constructor({ log, trustedProxies = [] }: Options) {
+  constructor({ log, trustedProxies = [], hstsSubdomains = true }: Options) {
     super(serverOptions(log, trustedProxies));
     const instance = this.getInstance<FastifyInstance>();
     cutSlowReaders(instance.server);
@@ -57,8 +59,9 @@ class HttpAdapter extends FastifyAdapter {
       );
     });
     if (trustedProxies.length > 0) {
+      const lines = strictTransport(hstsSubdomains);
       instance.addHook('onRequest', (request, reply, done) => {
-        if (request.protocol === 'https') (reply.raw as SecureResponse).lines += STRICT_TRANSPORT;
+        if (request.protocol === 'https') (reply.raw as SecureResponse).lines += lines;
         done();
       });
     }

@@ -31,7 +31,10 @@ export const NO_STORE = { 'cache-control': 'no-store' };
  * RFC 6797 forbids this header on an answer that went over plain HTTP, and on its host it would forbid plain HTTP to
  * every other port too. So it goes with answers of which a trusted proxy said that they leave over TLS.
  */
-export const STRICT_TRANSPORT = linesOf({ 'strict-transport-security': 'max-age=31536000' });
+export function strictTransport(hasSubdomains: boolean): string {
+  const scope = hasSubdomains ? '; includeSubDomains' : '';
+  return linesOf({ 'strict-transport-security': `max-age=31536000${scope}` });
+}
 
 const API_LINES = linesOf(SECURITY_HEADERS);
 const DOCS_LINES = linesOf({ 'content-security-policy': DOCS_POLICY, ...ALWAYS });

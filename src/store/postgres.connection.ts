@@ -3,6 +3,7 @@
 
 import { Socket } from 'node:net';
 import { Client, DatabaseError, type ClientConfig, type QueryConfig, type QueryResultRow } from 'pg';
+import { parseIntoClientConfig } from 'pg-connection-string';
 import { StoreUnavailable } from './event-store.js';
 
 /** A connection that says goodbye to a server which no longer listens is cut after this. */
@@ -28,9 +29,32 @@ export class Interrupted extends Error {
   override readonly name = 'Interrupted';
 }
 
-export interface Address {
-  readonly url: string;
-  readonly connectMs: number;
+export class Address {
+  private read: ClientConfig | undefined;
+
+  constructor(
+    private readonly url: string,
+    private readonly connectMs: number,
+  ) {}
+
+  /**
+   * Made for each connection, so that certificates may change in the files that the address names. While one of them
+   * cannot be read, what was read before stands; throws where there is nothing before.
+   */
+  config(): ClientConfig {
+    try {
+      this.read = parseIntoClientConfig(this.url);
+    } catch (error) {
+      if (this.read === undefined) throw error;
+    }
+    return {
+      fallback_application_name: 'switchyard',
+      ...this.read,
+      connectionTimeoutMillis: this.connectMs,
+      keepAlive: true,
+      keepAliveInitialDelayMillis: KEEP_ALIVE_MS,
+    };
+  }
 }
 
 export class PostgresConnection {
@@ -60,11 +84,7 @@ export class PostgresConnection {
   async close(): Promise<void> {
     this.closed = true;
     await this.turn;
-    const { client, socket } = this;
-    if (client === undefined) return;
-    const cut = setTimeout(() => socket?.destroy(), GOODBYE_MS_MAX);
-    await client.end();
-    clearTimeout(cut);
+    if (this.client !== undefined) await end(this.client, this.socket);
   }
 
   private async ask<Row extends QueryResultRow>(text: string, values: readonly unknown[], timeoutMs: number) {
@@ -84,7 +104,7 @@ export class PostgresConnection {
     if (this.closed) throw new StoreUnavailable('The log is closed');
     if (this.client !== undefined) return this.client;
     const socket = new Socket();
-    const client = new Client({ ...clientConfig(this.address), stream: () => socket });
+    const client = new Client({ ...this.address.config(), stream: () => socket });
     client.on('error', () => this.forget(client));
     client.on('end', () => this.forget(client));
     try {
@@ -106,14 +126,11 @@ export class PostgresConnection {
   }
 }
 
-export function clientConfig({ url, connectMs }: Address): ClientConfig {
-  return {
-    connectionString: url,
-    connectionTimeoutMillis: connectMs,
-    keepAlive: true,
-    keepAliveInitialDelayMillis: KEEP_ALIVE_MS,
-    fallback_application_name: 'switchyard',
-  };
+/** Cut where the other side does not hear the goodbye. */
+export async function end(client: Client, socket: Socket | undefined): Promise<void> {
+  const cut = setTimeout(() => socket?.destroy(), GOODBYE_MS_MAX);
+  await client.end();
+  clearTimeout(cut);
 }
 
 /** A statement that is given up when there is no answer in time. The types of the driver do not know of it. */

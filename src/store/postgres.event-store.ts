@@ -17,7 +17,7 @@ import {
   type Subscriber,
   type Subscription,
 } from './event-store.js';
-import { messageOf, type Address } from './postgres.connection.js';
+import { Address, messageOf } from './postgres.connection.js';
 import { PostgresFeed, type FeedTimes } from './postgres.feed.js';
 import { PostgresLogReader } from './postgres.log-reader.js';
 import { PostgresLogWriter, type WriterTimes } from './postgres.log-writer.js';
@@ -56,7 +56,7 @@ export class PostgresEventStore implements EventStore {
   /** Makes the schema when there is none, or brings it up to date. Throws `StoreRefused`. */
   static async open(url: string, options: Partial<PostgresOptions> = {}): Promise<PostgresEventStore> {
     const times = { ...DEFAULTS, ...options };
-    const address: Address = { url, connectMs: times.connectMs };
+    const address = new Address(url, times.connectMs);
     await prepareDatabase(address);
     const closed = new AbortController();
     const reader = new PostgresLogReader(address, times.readMs);

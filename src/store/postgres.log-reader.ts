@@ -1,9 +1,9 @@
 // Reads pages of a log in PostgreSQL, over a few connections of their own so that no append waits for a reader.
 
-import { Pool, type QueryResultRow } from 'pg';
+import { Client, Pool, type QueryResultRow } from 'pg';
 import { Socket } from 'node:net';
 import { START, StoreUnavailable, type Position, type StoredEvent } from './event-store.js';
-import { clientConfig, messageOf, timed, type Address } from './postgres.connection.js';
+import { messageOf, timed, type Address } from './postgres.connection.js';
 
 const CONNECTIONS_MAX = 4;
 const GOODBYE_MS_MAX = 1_000;
@@ -50,10 +50,15 @@ export class PostgresLogReader {
     address: Address,
     private readonly readMs: number,
   ) {
+    const config = () => ({ ...address.config(), stream: () => this.newSocket() });
     this.pool = new Pool({
-      ...clientConfig(address),
+      ...address.config(),
       max: CONNECTIONS_MAX,
-      stream: () => this.newSocket(),
+      Client: class extends Client {
+        constructor() {
+          super(config());
+        }
+      },
     });
     // The pool has let go of the connection already; whoever needs one gets another.
     this.pool.on('error', () => undefined);

@@ -1,9 +1,10 @@
 // The schema `switchyard` of a PostgreSQL database: what the log stands in, and the one function that appends.
 // It is made and brought up to date at every start, in one transaction that several servers may begin at once.
 
+import { Socket } from 'node:net';
 import { Client, DatabaseError } from 'pg';
 import { StoreRefused } from './event-store.js';
-import { clientConfig, messageOf, nameOf, type Address } from './postgres.connection.js';
+import { end, messageOf, nameOf, type Address } from './postgres.connection.js';
 
 const VERSION_MIN = 12;
 const MIGRATION_MS_MAX = 30_000;
@@ -106,7 +107,8 @@ const MIGRATIONS: readonly string[] = [EVENTS + APPEND];
 
 /** Makes the schema or brings it up to date. Throws `StoreRefused`, with the database as it was. */
 export async function prepareDatabase(address: Address): Promise<void> {
-  const client = newClient(address);
+  const socket = new Socket();
+  const client = newClient(address, socket);
   // An error that nobody waits for would end the process; whoever does wait gets it all the same.
   client.on('error', () => undefined);
   try {
@@ -116,13 +118,13 @@ export async function prepareDatabase(address: Address): Promise<void> {
   } catch (error) {
     throw asRefused(client, error);
   } finally {
-    await client.end();
+    await end(client, socket);
   }
 }
 
-function newClient(address: Address): Client {
+function newClient(address: Address, socket: Socket): Client {
   try {
-    return new Client({ ...clientConfig(address), query_timeout: MIGRATION_MS_MAX });
+    return new Client({ ...address.config(), query_timeout: MIGRATION_MS_MAX, stream: () => socket });
   } catch (error) {
     const wanted = 'postgres://user:password@host:5432/database';
     throw new StoreRefused(`The address of PostgreSQL is not like ${wanted}: ${messageOf(error)}`);

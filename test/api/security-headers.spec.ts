@@ -130,18 +130,29 @@ describe('The page at /docs', () => {
 });
 
 describe('Over TLS', () => {
-  it('answers ask for TLS from then on, when a trusted proxy says so and nobody else', async () => {
-    const trusting = suite.kept(
-      await ServerProcess.start(suite.newFolder(), { SWITCHYARD_TRUST_PROXY: '127.0.0.1' }),
+  const trustingServer = async (settings = {}) =>
+    suite.kept(
+      await ServerProcess.start(suite.newFolder(), { SWITCHYARD_TRUST_PROXY: '127.0.0.1', ...settings }),
     );
-    const over = (proto: string, url: string) =>
-      rawRequest(
-        url,
-        `GET /health/live HTTP/1.1\r\nHost: x\r\nConnection: close\r\nX-Forwarded-Proto: ${proto}\r\n\r\n`,
-      );
+  const over = (proto: string, url: string) =>
+    rawRequest(
+      url,
+      `GET /health/live HTTP/1.1\r\nHost: x\r\nConnection: close\r\nX-Forwarded-Proto: ${proto}\r\n\r\n`,
+    );
+
+  it('answers ask for TLS from then on, when a trusted proxy says so and nobody else', async () => {
+    const trusting = await trustingServer();
     const secure = await over('https', trusting.url);
-    expect(held(secure.headers)).toMatchObject({ 'strict-transport-security': 'max-age=31536000' });
+    expect(held(secure.headers)).toMatchObject({
+      'strict-transport-security': 'max-age=31536000; includeSubDomains',
+    });
     expect(held((await over('http', trusting.url)).headers)).not.toHaveProperty('strict-transport-security');
     expect(held((await over('https', http.url)).headers)).not.toHaveProperty('strict-transport-security');
+  });
+
+  it('leaves the hosts below this one to themselves where that is set', async () => {
+    const { url } = await trustingServer({ SWITCHYARD_HSTS_SUBDOMAINS: 'off' });
+    const { headers } = await over('https', url);
+    expect(held(headers)).toMatchObject({ 'strict-transport-security': 'max-age=31536000' });
   });
 });

@@ -235,6 +235,12 @@ function output(command: string, args: string[], user?: { uid: number; gid: numb
   }
 }
 
+/** Files that the server may only use when they are its own. */
+export function giveToServer(...paths: readonly string[]): void {
+  const user = serverUser();
+  if (user !== undefined) for (const path of paths) chownSync(path, user.uid, user.gid);
+}
+
 function serverUser(): { readonly uid: number; readonly gid: number } | undefined {
   if (process.getuid?.() !== 0) return undefined;
   const [uid, gid] = ['-u', '-g'].map((what) => Number(output('id', [what, SERVER_USER]) || NaN));

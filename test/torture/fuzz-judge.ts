@@ -5,8 +5,6 @@ import { targetOf, type Received } from './fuzz-connection.js';
 import type { Draft } from './fuzz-requests.js';
 
 const PROBLEM = 'application/problem+json';
-/** A position that is not there yet is waited for and then refused, as the document says. */
-const EXPECTED_503 = ['not-caught-up'];
 const SHOWN_CHARACTERS = 1_500;
 
 export class FuzzJudge {
@@ -32,7 +30,7 @@ export class FuzzJudge {
     const { status, headers, text = '' } = received;
     const isProblem = (headers['content-type'] ?? '').startsWith(PROBLEM);
     const problem = isProblem ? parsed(text) : undefined;
-    if (status >= 500 && !EXPECTED_503.includes(problem?.code ?? '')) return 'A fault of the server';
+    if (status >= 500 && !isTooEarly(draft, status, problem)) return 'A fault of the server';
     if (headers['x-request-id'] === undefined) return 'There is no request id';
     if (headers['x-evil'] !== undefined) return 'A value of the request became a header of the answer';
     if (status < 400 && draft.mustFail) return `What is spoilt has succeeded (${draft.spoilt.join(', ')})`;
@@ -56,6 +54,12 @@ export class FuzzJudge {
     const faults = this.schemas.faultsIn(content[type]?.schema, parsed(text));
     return isNothing(faults) ? undefined : `The answer is not as documented: ${JSON.stringify(faults)}`;
   }
+}
+
+/** A position that is not there yet is waited for and then refused, as the document says; to HEAD without a body. */
+function isTooEarly({ method, query }: Draft, status: number, problem: AnyBody | undefined): boolean {
+  if (method !== 'HEAD') return problem?.code === 'not-caught-up';
+  return status === 503 && query.some(([name]) => name === 'minPosition');
 }
 
 interface AnyBody {
