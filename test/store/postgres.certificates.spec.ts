@@ -114,20 +114,23 @@ if (whyNot === '') {
       put(ours);
       const store = await open(verified(files));
       const serials = async () => [...new Set((await connections()).map((one) => one.client_serial))];
+      await store.append('s', [event()], 'no-stream');
+      // That which reads, that which writes and that which hears of others; none is under way any more.
+      await until(async () => (await connections()).length === 3);
       const [first] = await serials();
 
       put(authority.issue('certified'));
       await cut();
-      await store.append('s', [event()], 'no-stream');
-      expect(await everything(store)).toHaveLength(1);
+      await store.append('s', [event()], 0);
+      expect(await everything(store)).toHaveLength(2);
       const [second, ...others] = await serials();
       expect(others).toEqual([]);
       expect(second).not.toBe(first);
 
       for (const path of [files.cert, files.key]) rmSync(path);
       await cut();
-      await store.append('s', [event()], 0);
-      expect(await everything(store)).toHaveLength(2);
+      await store.append('s', [event()], 1);
+      expect(await everything(store)).toHaveLength(3);
       expect(await serials()).toEqual([second]);
     });
 
