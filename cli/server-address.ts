@@ -1,5 +1,6 @@
 // The running server that a command talks to: named by SWITCHYARD_URL and SWITCHYARD_KEY, as for every other client.
 import type { Command } from 'commander';
+import { plainServer } from '../src/plain-addresses.js';
 import { EXIT, examplesAndCodes, Failure } from './exit.js';
 
 export interface Server {
@@ -15,15 +16,18 @@ interface Sent {
 const USUAL_URL = 'http://127.0.0.1:3000';
 const PAGE_ITEMS = 500;
 
-/** Throws a `Failure` without a key. */
-export function serverFrom({ SWITCHYARD_URL: url, SWITCHYARD_KEY: key }: NodeJS.ProcessEnv): Server {
+/** Throws a `Failure` without a key, and where others could read the key on its way. */
+export function serverFrom(environment: NodeJS.ProcessEnv): Server {
+  const { SWITCHYARD_URL: url = USUAL_URL, SWITCHYARD_KEY: key } = environment;
   if (key === undefined || key === '') {
     throw new Failure(
       'Set SWITCHYARD_KEY to an API key; the server prints one at its first start',
       EXIT.usage,
     );
   }
-  return { url: (url ?? USUAL_URL).replace(/\/+$/, ''), key };
+  const refusal = plainServer(url, environment);
+  if (refusal !== undefined) throw new Failure(refusal, EXIT.usage);
+  return { url: url.replace(/\/+$/, ''), key };
 }
 
 /** Throws a `Failure` with what the server says of what is wrong. */

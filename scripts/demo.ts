@@ -12,6 +12,7 @@ import {
   type Resolved,
   type Version,
 } from './client.js';
+import { plainServer } from '../src/plain-addresses.js';
 import { startOwnServer } from './own-server.js';
 
 const FLOWS = [
@@ -42,6 +43,8 @@ try {
 async function main(): Promise<void> {
   const { SWITCHYARD_URL: url, SWITCHYARD_KEY: key } = process.env;
   if (url !== undefined && key !== undefined) {
+    const refusal = plainServer(url, process.env);
+    if (refusal !== undefined) throw new Error(refusal);
     console.log(`Switchyard on one screen, played on ${url}`);
     const client = new Client(url, key);
     let before: string | null = null;

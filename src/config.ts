@@ -4,7 +4,7 @@ import { readFileSync } from 'node:fs';
 import { isIP } from 'node:net';
 import { join, resolve } from 'node:path';
 import { readHttpConfig, type HttpConfig, type SettingsReader } from './http-config.js';
-import { leadingOutInPlain } from './plain-addresses.js';
+import { leadingOutInPlain, plainRefusal } from './plain-addresses.js';
 import { readSignInConfig, type SignInConfig } from './sign-in-config.js';
 import { readAddress, type EventStoreAddress } from './store-address.js';
 
@@ -237,10 +237,7 @@ class ConfigReader implements SettingsReader {
       [collector]: this.environment[collector],
     });
     if (this.oneOf('SWITCHYARD_PLAIN_ADDRESSES', ['refuse', 'allow'], 'refuse') === 'allow') return plain;
-    const wayOut = 'use TLS, or set SWITCHYARD_PLAIN_ADDRESSES=allow where nobody else is on the way';
-    for (const name of plain) {
-      this.problems.push(`${name} leads to another machine without TLS: ${wayOut}`);
-    }
+    this.problems.push(...plain.map(plainRefusal));
     return [];
   }
 

@@ -10,6 +10,18 @@ export function leadingOutInPlain(settings: Readonly<Record<string, string | und
   });
 }
 
+export function plainRefusal(name: string): string {
+  const wayOut = 'use TLS, or set SWITCHYARD_PLAIN_ADDRESSES=allow where nobody else is on the way';
+  return `${name} leads to another machine without TLS: ${wayOut}`;
+}
+
+/** Why a command may not send its key to a server; undefined where it may. */
+export function plainServer(url: string, environment: NodeJS.ProcessEnv): string | undefined {
+  if (environment['SWITCHYARD_PLAIN_ADDRESSES'] === 'allow') return undefined;
+  const [name] = leadingOutInPlain({ SWITCHYARD_URL: url });
+  return name && plainRefusal(name);
+}
+
 function isPlain(address: string): boolean {
   const scheme = /^[a-z]+/i.exec(address)?.[0].toLowerCase() ?? '';
   const query = queryOf(address);

@@ -218,4 +218,17 @@ describe('Each of these commands', () => {
     expect(await run(args, wrong)).toMatchObject({ code: 1, stderr: expect.stringContaining('401') });
     expect((await run(['key'])).code).toBe(64);
   });
+
+  it('sends no key in plain to another machine, unless that is allowed', async () => {
+    const plain = { SWITCHYARD_URL: 'http://switchyard.invalid:3000', SWITCHYARD_KEY: ADMIN_KEY };
+    expect(await run(['key', 'list'], plain)).toMatchObject({
+      code: 64,
+      stderr: expect.stringMatching(/^SWITCHYARD_URL leads to another machine without TLS: .*\n$/),
+    });
+    const allowed = { ...plain, SWITCHYARD_PLAIN_ADDRESSES: 'allow' };
+    expect(await run(['key', 'list'], allowed)).toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining('No answer from'),
+    });
+  });
 });

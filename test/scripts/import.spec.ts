@@ -42,8 +42,8 @@ describe('importing a history', () => {
     folder.remove();
   });
 
-  async function run(killAfter?: number): Promise<{ code: number | null; output: string }> {
-    const env = { ...process.env, SWITCHYARD_URL: server.url, SWITCHYARD_KEY: ADMIN_KEY };
+  async function run(killAfter?: number, url = server.url): Promise<{ code: number | null; output: string }> {
+    const env = { ...process.env, SWITCHYARD_URL: url, SWITCHYARD_KEY: ADMIN_KEY };
     const child = spawn(process.execPath, ['dist/scripts/import.js', file], { env });
     let output = '';
     child.stdout.on('data', (chunk: Buffer) => (output += chunk.toString()));
@@ -81,6 +81,12 @@ describe('importing a history', () => {
     const all = await flows();
     expect(all).toHaveLength(FLOWS);
     expect(all.reduce((sum, flow) => sum + (flow.latest ?? 0), 0)).toBe(VERSIONS);
+  });
+
+  it('sends no key in plain to another machine', async () => {
+    const { code, output } = await run(undefined, 'http://switchyard.invalid');
+    expect(code).toBe(2);
+    expect(output).toContain('SWITCHYARD_URL leads to another machine without TLS');
   });
 
   it('brings what can be activated, promoted in bulk, changed and rolled back, and the counts add up', async () => {
