@@ -1,5 +1,6 @@
 // `npm run demo`: the whole story on one screen, from three empty environments to a rollback that touches nothing
 // else. It plays on a server of its own, or on yours when SWITCHYARD_URL and SWITCHYARD_KEY are set.
+import { plainServer } from '../src/plain-addresses.js';
 import {
   Client,
   type Changed,
@@ -12,7 +13,6 @@ import {
   type Resolved,
   type Version,
 } from './client.js';
-import { plainServer } from '../src/plain-addresses.js';
 import { startOwnServer } from './own-server.js';
 
 const FLOWS = [

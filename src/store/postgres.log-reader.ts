@@ -54,6 +54,7 @@ export class PostgresLogReader {
     this.pool = new Pool({
       ...address.config(),
       max: CONNECTIONS_MAX,
+      // By itself a pool reads the address once; its certificates may have changed since.
       Client: class extends Client {
         constructor() {
           super(config());
