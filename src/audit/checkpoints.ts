@@ -174,8 +174,8 @@ export class Checkpoints {
     this.over.fence.refuse();
     await this.announce(await this.rows());
     const to = this.over.follower.live.progress.position;
-    const rows = await this.rows();
     await this.trees.advance(to, undefined, async () => this.endIfLate());
+    const rows = await this.rows();
     for (const workspace of this.trees.workspaces) {
       const size = this.lastSigned(workspace)?.checkpoint.size ?? -1;
       if (this.trees.tree(workspace).size > size) this.signTree(workspace, rows);

@@ -52,7 +52,7 @@ export class Rebuild {
     }
     const position = next.sentPosition;
     await this.lastReads();
-    await this.old.close();
+    await this.old.retire();
     removeFile(this.old.path);
     return { startedAt, finishedAt: new Date().toISOString(), position, equal };
   }

@@ -19,6 +19,8 @@ const GATHER_MS = 10;
 const GATHER_EVENTS_MAX = 500;
 /** How long a read waits for the rows to come where memory is. */
 const WAIT_MS_MAX = 10_000;
+/** A question that began with these rows asks them no longer. */
+const READ_ON_MS = 60_000;
 
 /** Where the rows of a path are: who keeps them, and how they are read. */
 export interface RowsPlace {
@@ -148,6 +150,14 @@ export class ViewDatabase {
     const message = await answer;
     if ('equal' in message) return message.equal;
     throw new Error('notCompared' in message ? message.notCompared : 'The views closed');
+  }
+
+  /** As `close`; but whoever has the rows in hand, and waits for something else between two looks, reads on. */
+  async retire(): Promise<void> {
+    const { reader } = this;
+    this.reader = undefined;
+    await this.close();
+    setTimeout(() => reader?.close(), READ_ON_MS).unref();
   }
 
   async close(): Promise<void> {

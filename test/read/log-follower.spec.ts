@@ -264,6 +264,16 @@ describe('Rows that are made anew', () => {
     expect(next.live.progress.position).toBe(await store.head());
   });
 
+  it('leave those before to whoever has them in hand', async () => {
+    const store = new MemoryEventStore();
+    const follower = await follow(store);
+    await seed(store, 3);
+    const inHand = await follower.rows(flows);
+    await follower.rebuild();
+    await follower.rebuild();
+    expect(inHand.get(`SELECT name FROM flows WHERE slug = 'f-2'`)).toEqual({ name: 'f-2' });
+  });
+
   it('are put in the place of others that differ, and that is said', async () => {
     const store = new MemoryEventStore();
     const follower = await follow(store);

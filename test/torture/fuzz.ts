@@ -6,7 +6,7 @@ import { good, Http } from '../support/http.js';
 import { Random } from '../support/random.js';
 import { ADMIN_KEY, ServerProcess, temporaryFolder } from '../support/server-process.js';
 import { until as untilIt } from '../support/spec.js';
-import { FuzzConnections, oddBytes } from './fuzz-connection.js';
+import { FuzzConnections, oddBytes, type Received } from './fuzz-connection.js';
 import { FuzzJudge, asCommand } from './fuzz-judge.js';
 import { Knowledge } from './fuzz-knowledge.js';
 import { Requests, type Draft } from './fuzz-requests.js';
@@ -156,7 +156,7 @@ class FuzzRun {
     });
     if (received === undefined) return;
     const fault = this.judge.faultIn(draft, received);
-    if (fault !== undefined) this.faults.push(fault);
+    if (fault !== undefined) this.faults.push([fault, ...this.logged(received)].join('\n  '));
     if (received.status >= 300 || draft.operation === undefined || draft.spoilt.length > 0) return;
     const { path, operation } = draft.operation;
     this.figures['good ones that succeeded'] += 1;
@@ -166,6 +166,12 @@ class FuzzRun {
       received.text !== undefined
     )
       this.knowledge.learn(path, draft.path, JSON.parse(received.text));
+  }
+
+  /** What the server has written down of a request, as its log stands by now. */
+  private logged({ headers }: Received): string[] {
+    const id = String(headers['x-request-id']);
+    return this.server.stderr.split('\n').filter((line) => line.includes(id));
   }
 
   private async sendOddBytes(random: Random): Promise<void> {
