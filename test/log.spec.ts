@@ -6,7 +6,7 @@ const KEY = 'swy_0123456789ab_0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJ0123
 const PASSWORD = 'p%40ss"word';
 const SETTINGS = {
   SWITCHYARD_ADMIN_KEY: 'an-administrator-key-for-tests"alone',
-  SWITCHYARD_EVENT_STORE: `postgres://user:${PASSWORD}@host/database`,
+  SWITCHYARD_EVENT_STORE: `postgres://user:${PASSWORD}@host/database?sslmode=verify-full`,
   SWITCHYARD_CHECKPOINT_SINK: 'https://example.com/checkpoints?token=sink-secret',
 };
 

@@ -7,6 +7,7 @@ import { isLinearizable, type Event, type Outcome } from './linearizability.js';
 import { Random, seed } from './random.js';
 import { ADMIN_KEY } from './server-process.js';
 import type { Servers } from './servers.js';
+import { until } from './spec.js';
 
 export const CLIENTS = 4;
 export const COMMANDS_EACH = 15;
@@ -85,8 +86,12 @@ export class Histories {
 
   /** What cannot be, in words: by the releases that are there, and by the answers alone. */
   async faultsOf({ environment, done }: Recorded): Promise<string[]> {
-    const { url } = this.servers.http(0);
+    const http = this.servers.http(0);
+    const { url } = http;
     const all = [...this.setUp, ...done];
+    const newest = Math.max(...all.map(({ answer }) => Number(answer.body.position ?? 0)));
+    // What one server has answered the other shows a little later, unless it is asked to wait for it.
+    await until(async () => (await http.get(`/environments?minPosition=${newest}`)).status === 200);
     const faults = await Judge.over({ url, key: ADMIN_KEY }, [SOURCE, environment], all);
     const history = done.map((one) => this.eventOf(one)).filter((event) => event !== undefined);
     if (!isLinearizable(history)) faults.push(`The history of ${environment} is not linearizable`);
