@@ -5,7 +5,7 @@ import type { Position } from '../../src/store/event-store.js';
 import { isSame } from './facts.js';
 import { told, type Attempt, type History, type Look } from './history.js';
 import type { Done } from './operations.js';
-import { decide, refusal } from './rules.js';
+import { decide, lockRefusal, refusal } from './rules.js';
 import { shownByWorld } from './shown-by-world.js';
 import { Fault, idMade, words, type Append, type Timeline } from './timeline.js';
 
@@ -136,7 +136,11 @@ class Attempts {
     if (code === 'concurrent-change') return this.checkCrowded(attempt);
     const rightly = this.timeline
       .between(from, to)
-      .some((world) => refusal(world, operation) === code || decide(world, operation, 'new') === code);
+      .some(
+        (world) =>
+          [refusal, lockRefusal].some((rule) => rule(world, operation) === code) ||
+          decide(world, operation, 'new') === code,
+      );
     if (!rightly) throw new Fault(`No rule refuses it: ${told(attempt)}`);
   }
 

@@ -48,6 +48,12 @@ export function refusal(world: World, operation: Operation): string | null {
   }
 }
 
+/** An activation asks the flow first, to lock the version there; the environment may have been archived since. */
+export function lockRefusal(world: World, operation: Operation): string | null {
+  const isArchived = operation.kind === 'activate' && world.flows.get(operation.flowId)?.archived === true;
+  return isArchived ? 'flow-archived' : null;
+}
+
 /** `made` is the id of what comes into being, where anything does. */
 export function decide(world: World, operation: Operation, made: string): Decision {
   switch (operation.kind) {
