@@ -1,6 +1,7 @@
 // Addresses of logs as they are given to commands: in the same form as in SWITCHYARD_EVENT_STORE, or as the name of
 // a variable that holds one, since everybody on a machine can read the arguments of a command.
 import { readConfig } from '../src/config.js';
+import { refusedAsPlain } from '../src/plain-addresses.js';
 import { readAddress, type EventStoreAddress } from '../src/store-address.js';
 import { EXIT, Failure } from './exit.js';
 
@@ -20,11 +21,11 @@ export function addressFrom(given: string, argument: string): EventStoreAddress 
   if (text === undefined || text === '') {
     throw new Failure(`${argument} is ${given}, but there is no such variable`, EXIT.usage);
   }
+  const where = name === undefined ? argument : `${argument} (${given})`;
   const address = readAddress(text, readConfig().dataFolder);
-  if (typeof address === 'string') {
-    const where = name === undefined ? argument : `${argument} (${given})`;
-    throw new Failure(`${where} ${address}`, EXIT.usage);
-  }
+  if (typeof address === 'string') throw new Failure(`${where} ${address}`, EXIT.usage);
+  const refusal = 'url' in address ? refusedAsPlain(where, address.url, process.env) : undefined;
+  if (refusal !== undefined) throw new Failure(refusal, EXIT.usage);
   return address;
 }
 

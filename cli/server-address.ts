@@ -1,6 +1,6 @@
 // The running server that a command talks to: named by SWITCHYARD_URL and SWITCHYARD_KEY, as for every other client.
 import type { Command } from 'commander';
-import { plainServer } from '../src/plain-addresses.js';
+import { refusedAsPlain } from '../src/plain-addresses.js';
 import { EXIT, examplesAndCodes, Failure } from './exit.js';
 
 export interface Server {
@@ -25,7 +25,7 @@ export function serverFrom(environment: NodeJS.ProcessEnv): Server {
       EXIT.usage,
     );
   }
-  const refusal = plainServer(url, environment);
+  const refusal = refusedAsPlain('SWITCHYARD_URL', url, environment);
   if (refusal !== undefined) throw new Failure(refusal, EXIT.usage);
   return { url: url.replace(/\/+$/, ''), key };
 }

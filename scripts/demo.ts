@@ -1,6 +1,6 @@
 // `npm run demo`: the whole story on one screen, from three empty environments to a rollback that touches nothing
 // else. It plays on a server of its own, or on yours when SWITCHYARD_URL and SWITCHYARD_KEY are set.
-import { plainServer } from '../src/plain-addresses.js';
+import { refusedAsPlain } from '../src/plain-addresses.js';
 import {
   Client,
   type Changed,
@@ -43,7 +43,7 @@ try {
 async function main(): Promise<void> {
   const { SWITCHYARD_URL: url, SWITCHYARD_KEY: key } = process.env;
   if (url !== undefined && key !== undefined) {
-    const refusal = plainServer(url, process.env);
+    const refusal = refusedAsPlain('SWITCHYARD_URL', url, process.env);
     if (refusal !== undefined) throw new Error(refusal);
     console.log(`Switchyard on one screen, played on ${url}`);
     const client = new Client(url, key);

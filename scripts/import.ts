@@ -5,7 +5,7 @@ import { stat } from 'node:fs/promises';
 import { createInterface } from 'node:readline';
 import { parseArgs } from 'node:util';
 import cliProgress from 'cli-progress';
-import { plainServer } from '../src/plain-addresses.js';
+import { refusedAsPlain } from '../src/plain-addresses.js';
 import { Client } from './client.js';
 import { importHistory, type ImportReport } from './import-history.js';
 
@@ -68,7 +68,7 @@ async function readArguments(): Promise<{ file: string; client: Client }> {
   if (file === undefined || more.length > 0) throw new BadUsage('Give one file to import.');
   const url = values.url ?? process.env.SWITCHYARD_URL ?? 'http://127.0.0.1:3000';
   if (!URL.canParse(url)) throw new BadUsage(`${url} is not an address such as http://127.0.0.1:3000.`);
-  const refusal = plainServer(url, process.env);
+  const refusal = refusedAsPlain('SWITCHYARD_URL', url, process.env);
   if (refusal !== undefined) throw new BadUsage(`${refusal}.`);
   const key = values.key ?? process.env.SWITCHYARD_KEY;
   if (key === undefined || key === '') {

@@ -15,11 +15,14 @@ export function plainRefusal(name: string): string {
   return `${name} leads to another machine without TLS: ${wayOut}`;
 }
 
-/** Why a command may not send its key to a server; undefined where it may. */
-export function plainServer(url: string, environment: NodeJS.ProcessEnv): string | undefined {
-  if (environment['SWITCHYARD_PLAIN_ADDRESSES'] === 'allow') return undefined;
-  const [name] = leadingOutInPlain({ SWITCHYARD_URL: url });
-  return name && plainRefusal(name);
+/** Why a command may not send secrets to an address that it was given; undefined where it may. */
+export function refusedAsPlain(
+  name: string,
+  address: string,
+  environment: NodeJS.ProcessEnv,
+): string | undefined {
+  const isAllowed = environment['SWITCHYARD_PLAIN_ADDRESSES'] === 'allow';
+  return isAllowed ? undefined : leadingOutInPlain({ [name]: address }).map(plainRefusal)[0];
 }
 
 function isPlain(address: string): boolean {

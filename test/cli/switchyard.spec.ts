@@ -30,8 +30,9 @@ describe('switchyard', () => {
     ['one argument too many', ['serve', 'now']],
     ['an address of no store', ['copy', 'mysql://me:secret@host/db', 'sqlite:']],
     ['a variable that is not there', ['copy', 'env:NO_SUCH_STORE', 'sqlite:']],
+    ['a copy in plain to another machine', ['copy', 'sqlite:', 'postgres://me:secret@db.invalid/log']],
     ['a copy of a log onto itself', ['copy', 'sqlite:', 'sqlite:']],
-    ['a backup of a PostgreSQL', ['backup', 'x.db', '--from', 'postgres://me:secret@host/db']],
+    ['a backup of a PostgreSQL', ['backup', 'x.db', '--from', 'postgres://me:secret@localhost/db']],
     ['a backup of a KurrentDB', ['backup', 'x.db', '--from', 'esdb://me:secret@host']],
   ])('refuses %s with one line, exit code 64, and no word of a password', async (_, args) => {
     const { code, stdout, stderr } = await run(args);
