@@ -222,15 +222,18 @@ describe('A key that was revoked', () => {
     for (const type of ['ApiKeyIssued', 'FlowCreated', 'WorkspaceCreated']) expect(types).not.toContain(type);
   });
 
-  it('hands out no key once it is, however many it had asked for by then', async () => {
+  it('hands out no key once it is, however many it is asking for at that moment', async () => {
     const { id, key } = await issue(admin, 'busy', [ADMIN]);
     const before = await next();
     const asked = { name: 'too late', grants: [ADMIN] };
-    const asking = Array.from({ length: 40 }, () => as(key).post('/keys', asked));
+    const askUntilRefused = async (): Promise<number> => {
+      const { status } = await as(key).post('/keys', asked);
+      return status === 201 ? askUntilRefused() : status;
+    };
+    const asking = Array.from({ length: 8 }, askUntilRefused);
     await until(async () => (await entriesFrom(before)).length > 0);
     await good(admin.delete(`/keys/${id}`));
-    const statuses = (await Promise.all(asking)).map(({ status }) => status);
-    expect(new Set(statuses)).toEqual(new Set([201, 401]));
+    expect(new Set(await Promise.all(asking))).toEqual(new Set([401]));
     // The newest come first.
     const [newest] = (await entriesFrom(before)).filter(({ type }) => type.startsWith('ApiKey'));
     expect(newest?.type).toBe('ApiKeyRevoked');
