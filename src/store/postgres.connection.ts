@@ -7,7 +7,7 @@ import { parseIntoClientConfig } from 'pg-connection-string';
 import { StoreUnavailable } from './event-store.js';
 
 /** A connection that says goodbye to a server which no longer listens is cut after this. */
-const GOODBYE_MS_MAX = 1_000;
+export const GOODBYE_MS_MAX = 1_000;
 /** After this long without a word the system asks whether the other side is still there. */
 const KEEP_ALIVE_MS = 5_000;
 

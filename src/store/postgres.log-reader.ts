@@ -3,10 +3,9 @@
 import { Client, Pool, type QueryResultRow } from 'pg';
 import { Socket } from 'node:net';
 import { START, StoreUnavailable, type Position, type StoredEvent } from './event-store.js';
-import { messageOf, timed, type Address } from './postgres.connection.js';
+import { GOODBYE_MS_MAX, messageOf, timed, type Address } from './postgres.connection.js';
 
 const CONNECTIONS_MAX = 4;
-const GOODBYE_MS_MAX = 1_000;
 /** Of data and meta in one page, so that neither side has to hold much at once. Never less than one event. */
 const PAGE_BYTES_MAX = 4 * 1024 * 1024;
 

@@ -9,7 +9,7 @@ import { ADMIN_KEY, ServerProcess, serversOfSuite } from '../support/server-proc
 import { unless } from '../support/spec.js';
 import { disturbedBy, Servers } from '../support/servers.js';
 
-const HISTORIES = Number(process.env['TEST_HISTORIES'] ?? 26);
+const HISTORIES = Number(process.env['TEST_HISTORIES'] ?? 14);
 const AT_ONCE = 2;
 const KILL_EVERY_MS = 2_000;
 const STARTS = 6;
@@ -66,7 +66,11 @@ describe('Two servers on one PostgreSQL', () => {
       const histories = await Histories.over(two);
       const started = performance.now();
       const work = histories.recordAll(HISTORIES, AT_ONCE);
-      const recorded = await disturbedBy(() => two.killNext(), KILL_EVERY_MS, work);
+      const recorded = await disturbedBy(
+        () => two.killNext(),
+        () => KILL_EVERY_MS,
+        work,
+      );
       const seconds = ((performance.now() - started) / 1_000).toFixed(1);
       const commands = recorded.length * CLIENTS * COMMANDS_EACH;
       process.stdout.write(

@@ -51,7 +51,11 @@ describe.each(stores)('Two servers on %s', (_, without, open) => {
       const histories = await Histories.over(two);
       let turn = 0;
       const work = histories.recordAll(HISTORIES, 2);
-      const recorded = await disturbedBy(() => store.disturb((turn += 1)), EVERY_MS, work);
+      const recorded = await disturbedBy(
+        () => store.disturb((turn += 1)),
+        () => EVERY_MS,
+        work,
+      );
       expect(turn).toBeGreaterThan(2);
       expect([...two.problems].filter((code) => !PROBLEMS.includes(code))).toEqual([]);
       for (const history of recorded) expect(await histories.faultsOf(history)).toEqual([]);

@@ -12,7 +12,7 @@ import { seed } from '../support/random.js';
 import { ADMIN_KEY, ServerProcess, serversOfSuite } from '../support/server-process.js';
 import { unless } from '../support/spec.js';
 
-const COMMANDS = Number(process.env['TEST_CORPUS'] ?? 1_200);
+const COMMANDS = Number(process.env['TEST_CORPUS'] ?? 700);
 const commands = corpus(seed, COMMANDS);
 const suite = serversOfSuite();
 

@@ -9,7 +9,7 @@ import { missing, PostgresServer } from '../support/postgres-server.js';
 import { seed } from '../support/random.js';
 import { unless } from '../support/spec.js';
 
-const HISTORIES = Number(process.env['TEST_HISTORIES'] ?? 12);
+const HISTORIES = Number(process.env['TEST_HISTORIES'] ?? 8);
 const TIMEOUT_MS = 60_000 + HISTORIES * 5_000;
 const TRAVELS = fileURLToPath(new URL('../support/past-travels.js', import.meta.url));
 

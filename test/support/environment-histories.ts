@@ -23,6 +23,8 @@ interface KnownFlow {
 interface Recorded {
   readonly environment: string;
   readonly done: readonly Done[];
+  /** How often a server was killed meanwhile. */
+  readonly kills: number;
 }
 
 export class Histories {
@@ -55,6 +57,7 @@ export class Histories {
       http.post('/environments', { name: environment }, headers),
     );
     const done: Done[] = [];
+    const { kills } = this.servers;
     const client = async (number: number): Promise<void> => {
       for (let turn = 0; turn < COMMANDS_EACH; turn += 1) {
         const operation = this.anyOperation();
@@ -67,7 +70,7 @@ export class Histories {
       }
     };
     await Promise.all(Array.from({ length: CLIENTS }, (_, number) => client(number)));
-    return { environment, done };
+    return { environment, done, kills: this.servers.kills - kills };
   }
 
   /** So many histories, some of them at the same time. */

@@ -5,7 +5,8 @@ import { v7 as uuidv7 } from 'uuid';
 import { Http, type Answer } from './http.js';
 import { ADMIN_KEY, ServerProcess, temporaryFolder } from './server-process.js';
 
-const SENT_AGAIN_MAX = 2_000;
+const SENT_AGAIN_MAX = 1_000;
+const SEND_AGAIN_AFTER_MS = 40;
 
 export class Servers {
   private readonly servers: ServerProcess[] = [];
@@ -57,7 +58,7 @@ export class Servers {
         // The server was killed before it answered, or is not there yet.
       }
       this.sentAgain += 1;
-      await pause(10);
+      await pause(SEND_AGAIN_AFTER_MS);
     }
     throw new Error(`No server has answered ${SENT_AGAIN_MAX} times`);
   }
@@ -89,17 +90,17 @@ export class Servers {
   }
 }
 
-/** Does something again and again, for as long as the work takes. */
+/** Does something again and again, with pauses in between, for as long as the work takes. */
 export async function disturbedBy<Result>(
   disturb: () => Promise<void>,
-  everyMs: number,
+  pauseMs: () => number,
   work: Promise<Result>,
 ): Promise<Result> {
   let over = false;
   const ended = work.finally(() => (over = true));
   const disturbing = async (): Promise<void> => {
     for (;;) {
-      await Promise.race([ended.catch(() => undefined), pause(everyMs)]);
+      await Promise.race([ended.catch(() => undefined), pause(pauseMs())]);
       if (over) return;
       await disturb();
     }
