@@ -118,7 +118,7 @@ class Attempts {
         `It is not in the log, and should have been ${JSON.stringify(expected)}: ${told(attempt)}`,
       );
     }
-    if (this.timeline.between(from, attempt.to).some((then) => refusal(then, operation) === null)) return;
+    if (this.timeline.admits(operation, from, attempt.to)) return;
     throw new Fault(`It should have been refused: ${told(attempt)}`);
   }
 

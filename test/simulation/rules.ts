@@ -30,11 +30,7 @@ export function refusal(world: World, operation: Operation): string | null {
       return closedPlace(world, operation.environmentId);
     case 'deactivate':
     case 'activate':
-      return (
-        unknownFlow(world, operation) ??
-        closedPlace(world, operation.environmentId) ??
-        inactive(world, operation)
-      );
+      return unknownFlow(world, operation) ?? closedPlace(world, operation.environmentId);
     case 'archive-flow': {
       const flow = world.flows.get(operation.flowId);
       if (flow?.archived === false && placesOf(world, flow.id).length > 0) return 'flow-is-active';
@@ -48,10 +44,14 @@ export function refusal(world: World, operation: Operation): string | null {
   }
 }
 
-/** An activation asks the flow first, to lock the version there; the environment may have been archived since. */
+/**
+ * Why an activation that was admitted may not lock its version, which it does next, on the flow's stream; null where it
+ * may. The flow may have got the version since, and the environment may have been archived.
+ */
 export function lockRefusal(world: World, operation: Operation): string | null {
-  const isArchived = operation.kind === 'activate' && world.flows.get(operation.flowId)?.archived === true;
-  return isArchived ? 'flow-archived' : null;
+  if (operation.kind !== 'activate') return null;
+  const unknown = unknownVersion(world, operation.flowId, operation.version);
+  return unknown ?? (world.flows.get(operation.flowId)?.archived === true ? 'flow-archived' : null);
 }
 
 /** `made` is the id of what comes into being, where anything does. */
@@ -108,16 +108,6 @@ function unknownFlow(world: World, { flowId }: { readonly flowId: string }): str
 
 function unknownVersion(world: World, flowId: string, reference: string): string | null {
   return versionNamed(world.flows.get(flowId), reference) === undefined ? 'version-not-found' : null;
-}
-
-/** What is archived is activated nowhere, though it can be taken away. */
-function inactive(
-  world: World,
-  operation: Extract<Operation, { kind: 'activate' | 'deactivate' }>,
-): string | null {
-  if (operation.kind === 'deactivate') return null;
-  const unknown = unknownVersion(world, operation.flowId, operation.version);
-  return unknown ?? (world.flows.get(operation.flowId)?.archived === true ? 'flow-archived' : null);
 }
 
 type OnEnvironment = Extract<

@@ -6,7 +6,7 @@ import type { Position, StoredEvent } from '../../src/store/event-store.js';
 import { factIn, isSame } from './facts.js';
 import { told, type Attempt, type History } from './history.js';
 import type { Fact, Operation } from './operations.js';
-import { decide, refusal, versionNamed } from './rules.js';
+import { decide, lockRefusal, refusal, versionNamed } from './rules.js';
 import { after, NOTHING, type World } from './world.js';
 
 /** The world from a position on, until the next one. */
@@ -72,6 +72,13 @@ export class Timeline {
     return this.moments.slice(begin, end + 1).map(({ world }) => world);
   }
 
+  /** Whether a command could be admitted, and what it locks be locked at that moment or later, up to a position. */
+  admits(operation: Operation, from: Position, to: Position): boolean {
+    const worlds = this.between(from, to);
+    const admitted = worlds.findIndex((world) => refusal(world, operation) === null);
+    return admitted >= 0 && worlds.slice(admitted).some((world) => lockRefusal(world, operation) === null);
+  }
+
   /** The world after an append. */
   private take(append: Append): World {
     const { stream, facts, meta } = append;
@@ -106,8 +113,9 @@ export class Timeline {
       const expected = decide(this.now, operation, made);
       throw fault(append, attempt, `should have been ${JSON.stringify(expected)}`);
     }
-    if (!this.between(attempt.from, first - 1n).some((world) => refusal(world, operation) === null)) {
-      throw fault(append, attempt, `should have been refused: ${refusal(this.now, operation)}`);
+    if (!this.admits(operation, attempt.from, first - 1n)) {
+      const code = refusal(this.now, operation) ?? lockRefusal(this.now, operation);
+      throw fault(append, attempt, `should have been refused: ${code}`);
     }
     this.effects.set(attempt.requestId, append);
   }
