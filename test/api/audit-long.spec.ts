@@ -16,6 +16,8 @@ import { ServerProcess, serversOfSuite } from '../support/server-process.js';
 /** More than a page looks at in vain. */
 const MANY = 17_000;
 const EACH_APPEND = 500;
+/** So that all of them are more than what sockets hold for a client that does not read: Linux may give one 33 MB. */
+const LONG = 'long '.repeat(400);
 const PAGES_MAX = 20;
 const NOBODY = uuidv7();
 
@@ -57,7 +59,7 @@ async function describeOften(folder: string, { workspace, project, environment }
   const meta: EventMetadata = { workspace, project, actor, time: new Date().toISOString(), ...ids };
   for (let made = 0; made < MANY; made += EACH_APPEND) {
     const events = Array.from({ length: EACH_APPEND }, (_, more) => {
-      const description = `${made + more} ${'long '.repeat(100)}`;
+      const description = `${made + more} ${LONG}`;
       const place = { environmentId: environment?.id ?? '', description, color: null };
       const event = { type: 'EnvironmentDescribed', ...place } as const;
       return { id: uuidv7(), type: event.type, data: encode(event), meta: JSON.stringify(meta) };
